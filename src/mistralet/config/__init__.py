@@ -1,0 +1,8 @@
+"""What a model is made of, read from any of the three file formats into one frozen `ModelConfig`."""
+
+from mistralet.config.gguf import config_from_gguf
+from mistralet.config.hf import config_from_hf
+from mistralet.config.model import ModelConfig, VisionConfig
+from mistralet.config.native import config_from_native
+
+__all__ = ["ModelConfig", "VisionConfig", "config_from_gguf", "config_from_hf", "config_from_native"]

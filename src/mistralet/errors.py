@@ -1,0 +1,35 @@
+"""The errors a user can cause. Each message is one sentence that names the thing and the remedy."""
+
+from __future__ import annotations
+
+
+class MistraletError(Exception):
+    """Base of every error shown to a user as a plain sentence (exit code 2, no traceback)."""
+
+
+class ConfigError(MistraletError):
+    """A model's configuration file lacks a key, or holds a value that is unknown or contradicts another."""
+
+
+class CheckpointError(MistraletError):
+    """Weights are damaged, incomplete, of an unsupported type, or do not fit the configuration."""
+
+
+class ModelNotFoundError(MistraletError):
+    """A model name is no path, no alias and no repository, or cannot be downloaded."""
+
+
+class TokenizerError(MistraletError):
+    """A tokenizer is missing, damaged or of an unknown kind."""
+
+
+class PromptError(MistraletError):
+    """A prompt or conversation is empty, out of order, or longer than the model's context."""
+
+
+class ImageError(MistraletError):
+    """An image cannot be read, is too large, or was given to a model without vision."""
+
+
+class UsageError(MistraletError):
+    """A command was called with a value it cannot take."""
