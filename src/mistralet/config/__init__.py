@@ -4,5 +4,15 @@ from mistralet.config.gguf import config_from_gguf
 from mistralet.config.hf import config_from_hf
 from mistralet.config.model import ModelConfig, VisionConfig
 from mistralet.config.native import config_from_native
+from mistralet.config.shapes import count_parameters, part_of, tensor_shapes
 
-__all__ = ["ModelConfig", "VisionConfig", "config_from_gguf", "config_from_hf", "config_from_native"]
+__all__ = [
+    "ModelConfig",
+    "VisionConfig",
+    "config_from_gguf",
+    "config_from_hf",
+    "config_from_native",
+    "count_parameters",
+    "part_of",
+    "tensor_shapes",
+]

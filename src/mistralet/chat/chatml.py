@@ -1,0 +1,48 @@
+"""The ChatML template of the stand-in model (SmolLM2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mistralet.chat.conversation import check_conversation
+from mistralet.chat.messages import EncodedPrompt, ImagePart, Message, TextPart
+from mistralet.errors import ImageError
+from mistralet.tokenizer import BpeTokenizer
+
+# The system message a Jinja template writes of its own accord; its line breaks may be characters or escapes.
+_DEFAULT_SYSTEM = re.compile(r"<\|im_start\|>system(?:\n|\\n)(.+?)<\|im_end\|>", re.DOTALL)
+
+
+class ChatMLChat:
+    """Turns of `<|im_start|>role`, a line break, the text and `<|im_end|>`, with a line break between turns.
+
+    Where the file's own template opens a conversation without system message with one of its own, so do we.
+    """
+
+    def __init__(self, tokenizer: BpeTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._start = tokenizer.control_id("<|im_start|>")
+        self._end = tokenizer.control_id("<|im_end|>")
+        default = _DEFAULT_SYSTEM.search(tokenizer.chat_template or "")
+        self._default_system = default.group(1) if default else None
+
+    def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
+        """See `ChatFormat.encode`."""
+        check_conversation(messages)
+        ids = []
+        if self._default_system and messages[0].role != "system":
+            ids += self._turn("system", self._default_system)
+        for index, message in enumerate(messages):
+            ids += self._turn(message.role, _text(message, index))
+        ids += [self._start, *self._tokenizer.encode("assistant\n")]
+        return EncodedPrompt(ids, images=[])
+
+    def _turn(self, role: str, text: str) -> list[int]:
+        return [self._start, *self._tokenizer.encode(f"{role}\n{text}"), self._end, *self._tokenizer.encode("\n")]
+
+
+def _text(message: Message, index: int) -> str:
+    if any(isinstance(part, ImagePart) for part in message.parts):
+        raise ImageError(f"messages[{index}] holds a picture, but this model reads text only; leave it out")
+    return "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart))

@@ -1,0 +1,38 @@
+"""`ChatFormat`: a conversation to a prompt, in the template the model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mistralet.chat.chatml import ChatMLChat
+from mistralet.chat.messages import EncodedPrompt, Message
+from mistralet.chat.tekken import TekkenChat
+from mistralet.config import VisionConfig
+from mistralet.errors import TokenizerError
+from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer, Tokenizer
+
+
+class ChatFormat(Protocol):
+    """A chat template."""
+
+    def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
+        """The prompt after which the model writes the assistant's next message.
+
+        Raises:
+            PromptError: the conversation breaks a rule; the sentence names the message.
+            ImageError: a picture cannot be read, or the model reads text only.
+        """
+
+
+def chat_format(tokenizer: Tokenizer, vision: VisionConfig | None) -> ChatFormat:
+    """The chat template that belongs to a tokenizer.
+
+    Raises:
+        TokenizerError: none does, or the vocabulary lacks a token of the template.
+    """
+    if isinstance(tokenizer, TekkenTokenizer):
+        return TekkenChat(tokenizer, vision)
+    if isinstance(tokenizer, BpeTokenizer):
+        return ChatMLChat(tokenizer)
+    raise TokenizerError(f"no chat template is known for the tokenizer '{tokenizer.name}'; use plain prompts")

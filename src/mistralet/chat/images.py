@@ -1,0 +1,57 @@
+"""Pictures as the vision encoder was trained to see them (SPEC 4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from mistralet.chat.image_file import decode_image
+from mistralet.config import VisionConfig
+from mistralet.config.model import PIXEL_MEAN, PIXEL_STD
+
+
+def token_grid(width: int, height: int, vision: VisionConfig) -> tuple[int, int]:
+    """Columns and rows of text tokens that a picture of `width` x `height` pixels becomes."""
+    shrink = max(width / vision.image_size, height / vision.image_size)
+    if shrink > 1:
+        width, height = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    side = vision.merged_patch_size
+    return (width - 1) // side + 1, (height - 1) // side + 1
+
+
+def preprocess(data: bytes, vision: VisionConfig) -> torch.Tensor:
+    """The bytes of a picture file to what the vision encoder takes.
+
+    Returns:
+        [3, height, width] float32, normalised; height and width are multiples of `vision.merged_patch_size`.
+
+    Raises:
+        ImageError: the picture cannot be read or is too large.
+    """
+    pixels = decode_image(data)
+    columns, rows = token_grid(pixels.shape[1], pixels.shape[0], vision)
+    side = vision.merged_patch_size
+    resized = _resize(pixels, rows * side, columns * side)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PIXEL_MEAN, PIXEL_STD))
+    return resized.div_(255).sub_(mean).div_(std)
+
+
+def grid_of(pixels: torch.Tensor, vision: VisionConfig) -> tuple[int, int]:
+    """Columns and rows of text tokens that preprocessed `pixels` [3, height, width] become."""
+    return pixels.shape[2] // vision.merged_patch_size, pixels.shape[1] // vision.merged_patch_size
+
+
+def image_tokens(columns: int, rows: int, vision: VisionConfig) -> list[int]:
+    """The prompt tokens of one picture: rows of image tokens, a break between rows, an end after the last."""
+    row = [vision.image_token_id] * columns + [vision.image_break_token_id]
+    return [*(row * rows)[:-1], vision.image_end_token_id]
+
+
+def _resize(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bicubic, a = -0.75, without antialiasing or clamping: [h, w, 3] uint8 -> [3, height, width] float32."""
+    # One colour at a time: a large photograph would be four times its size in float32 at once.
+    colours = [
+        F.interpolate(colour[None, None].float(), size=(height, width), mode="bicubic", align_corners=False)[0, 0]
+        for colour in pixels.unbind(-1)
+    ]
+    return torch.stack(colours)

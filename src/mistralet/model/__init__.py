@@ -1,0 +1,7 @@
+"""The architecture, written to be read: text decoder, vision encoder and projector of Mistral Small 3."""
+
+from mistralet.model.kv_cache import KVCache
+from mistralet.model.mistral import ForwardBatch, MistralSmall
+from mistralet.model.prompt import Prompt, PromptImage
+
+__all__ = ["ForwardBatch", "KVCache", "MistralSmall", "Prompt", "PromptImage"]

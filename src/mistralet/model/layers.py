@@ -1,0 +1,75 @@
+"""The pieces that the text decoder and the vision encoder have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mistralet import ops
+from mistralet.quant import QuantizedTensor
+
+
+class Weight(nn.Module):
+    """A module with one weight. It starts as an empty tensor that holds a shape only (meta device)."""
+
+    weight: Tensor | QuantizedTensor
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape, device="meta"), requires_grad=False)
+
+    def set_weight(self, weight: Tensor | QuantizedTensor) -> None:
+        """Take a weight as it lies: dense, or packed."""
+        # nn.Module refuses to put anything but a Parameter in a Parameter's place.
+        self._parameters.pop("weight", None)
+        if isinstance(weight, Tensor):
+            self.weight = nn.Parameter(weight, requires_grad=False)
+        else:
+            self.weight = weight
+
+
+class Linear(Weight):
+    """`x @ weight.T`, weight `[out_features, in_features]`, no bias."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(out_features, in_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., in_features]` to `[..., out_features]`."""
+        return ops.linear(x, self.weight)
+
+
+class Embedding(Weight):
+    """One row per token of the vocabulary, weight `[vocab_size, hidden_size]`."""
+
+    def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        """`[tokens]` to `[tokens, hidden_size]`."""
+        return ops.embedding(ids, self.weight, dtype)
+
+
+class RMSNorm(Weight):
+    """Root-mean-square normalisation with a weight per feature."""
+
+    weight: Tensor
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__(size)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., size]` to the same shape."""
+        return ops.rms_norm(x, self.weight, self.eps)
+
+
+class FeedForward(nn.Module):
+    """`w2(silu(w1 x) * w3 x)`."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int) -> None:
+        super().__init__()
+        self.w1 = Linear(hidden_size, intermediate_size)
+        self.w2 = Linear(intermediate_size, hidden_size)
+        self.w3 = Linear(hidden_size, intermediate_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[tokens, hidden_size]` to the same shape."""
+        return self.w2(ops.swiglu(self.w1(x), self.w3(x)))

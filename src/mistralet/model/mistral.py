@@ -1,0 +1,85 @@
+"""Mistral Small 3 as a whole: tokens and images in, logits out.
+
+Modules bear the names of Mistral's own checkpoints, which are the canonical tensor names of this project.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mistralet import ops
+from mistralet.config import ModelConfig
+from mistralet.model.decoder import DecoderLayer
+from mistralet.model.kv_cache import KVCache
+from mistralet.model.layers import Embedding, Linear, RMSNorm
+from mistralet.model.projector import PatchMerger, VisionLanguageAdapter
+from mistralet.model.vision import VisionEncoder
+
+
+@dataclass(frozen=True)
+class ForwardBatch:
+    """The tokens of one sequence that go through the model together, after those already in its cache."""
+
+    input_ids: Tensor  # int64 [tokens]
+    # [image tokens, hidden_size]: rows for the image tokens among input_ids, in their order
+    image_embeddings: Tensor | None = None
+
+
+class MistralSmall(nn.Module):
+    """The model. It is built without weights (meta device); `load_weights` in `engine` gives it some."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.dtype = torch.float32  # of activations
+        self.tok_embeddings = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.output = None if config.tie_word_embeddings else Linear(config.hidden_size, config.vocab_size)
+        if config.vision is not None:
+            self.vision_encoder = VisionEncoder(config.vision)
+            self.pre_mm_projector_norm = RMSNorm(config.vision.hidden_size, config.vision.projector_norm_eps)
+            self.patch_merger = PatchMerger(config.vision)
+            self.vision_language_adapter = VisionLanguageAdapter(config.vision.hidden_size, config.hidden_size)
+
+    def forward(self, batch: ForwardBatch, cache: KVCache) -> Tensor:
+        """Run tokens through the decoder; their keys and values join the cache.
+
+        Returns:
+            Final hidden states `[tokens, hidden_size]`, normed; `logits` takes the rows that are wanted.
+        """
+        start, tokens = cache.length, batch.input_ids.shape[0]
+        cache.reserve(start + tokens)
+        x = self._embed(batch)
+        positions = torch.arange(start, start + tokens, device=x.device)
+        rotations = ops.rotary_table(positions, self.config.head_dim, self.config.rope_theta)
+        for layer in self.layers:
+            x = layer(x, rotations, start, cache)
+        cache.length = start + tokens
+        return self.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Float32 scores over the vocabulary: `[tokens, hidden_size]` to `[tokens, vocab_size]`."""
+        weight = self.tok_embeddings.weight if self.output is None else self.output.weight
+        return ops.linear(hidden, weight).to(torch.float32)
+
+    def encode_images(self, images: list[Tensor]) -> list[Tensor]:
+        """Rows that take the place of each image's tokens.
+
+        Args:
+            images: preprocessed pixels, float `[3, height, width]` each (SPEC 4).
+
+        Returns:
+            For each image `[image tokens, hidden_size]`.
+        """
+        features = self.vision_encoder([image.to(self.dtype) for image in images])
+        return [self.vision_language_adapter(self.patch_merger(self.pre_mm_projector_norm(part))) for part in features]
+
+    def _embed(self, batch: ForwardBatch) -> Tensor:
+        x = self.tok_embeddings(batch.input_ids, self.dtype)
+        if batch.image_embeddings is not None and self.config.vision is not None:
+            x[batch.input_ids == self.config.vision.image_token_id] = batch.image_embeddings.to(x.dtype)
+        return x

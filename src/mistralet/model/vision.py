@@ -1,0 +1,110 @@
+"""The Pixtral vision encoder: images of any size, packed into one sequence of patches (SPEC 1.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mistralet import ops
+from mistralet.config import VisionConfig
+from mistralet.model.layers import FeedForward, Linear, RMSNorm, Weight
+
+
+class ImageAttention(nn.Module):
+    """Attention among the patches of one image, in both directions."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.head_dim = config.head_dim
+        width = self.heads * self.head_dim
+        self.wq = Linear(config.hidden_size, width)
+        self.wk = Linear(config.hidden_size, width)
+        self.wv = Linear(config.hidden_size, width)
+        self.wo = Linear(width, config.hidden_size)
+
+    def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
+        """`[patches, hidden_size]` to the same shape; `lengths` are the patches of each image."""
+        query, key, value = (w(x).unflatten(-1, (self.heads, self.head_dim)) for w in (self.wq, self.wk, self.wv))
+        query, key = ops.apply_rotary(query, rotations), ops.apply_rotary(key, rotations)
+        return self.wo(ops.segment_attention(query, key, value, lengths).flatten(-2))
+
+
+class VisionLayer(nn.Module):
+    """One of the encoder's layers."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.attention = ImageAttention(config)
+        self.ffn_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
+
+    def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
+        """`[patches, hidden_size]` to the same shape."""
+        x = x + self.attention(self.attention_norm(x), rotations, lengths)
+        return x + self.feed_forward(self.ffn_norm(x))
+
+
+class VisionTransformer(nn.Module):
+    """The stack of layers."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.num_hidden_layers))
+
+    def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
+        """`[patches, hidden_size]` to the same shape."""
+        for layer in self.layers:
+            x = layer(x, rotations, lengths)
+        return x
+
+
+class PatchConvolution(Weight):
+    """A convolution whose stride is its kernel: one product per patch. Weight `[hidden, channels, size, size]`."""
+
+    weight: Tensor
+
+    def forward(self, image: Tensor) -> Tensor:
+        """An image `[channels, height, width]` to its patches `[patches, hidden_size]`, row by row."""
+        hidden, channels, size, _ = self.weight.shape
+        patches = image.unflatten(1, (-1, size)).unflatten(3, (-1, size))  # [channels, rows, size, columns, size]
+        patches = patches.permute(1, 3, 0, 2, 4).reshape(-1, channels * size * size)
+        return ops.linear(patches, self.weight.view(hidden, -1))
+
+
+class VisionEncoder(nn.Module):
+    """Images to features, one row per patch."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_conv = PatchConvolution(
+            config.hidden_size, config.num_channels, config.patch_size, config.patch_size
+        )
+        self.ln_pre = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.transformer = VisionTransformer(config)
+
+    def forward(self, images: list[Tensor]) -> list[Tensor]:
+        """Features of each image.
+
+        Args:
+            images: `[channels, height, width]` each, height and width multiples of the patch size.
+
+        Returns:
+            For each image `[height / patch_size, width / patch_size, hidden_size]`.
+        """
+        size = self.config.patch_size
+        grids = [(image.shape[1] // size, image.shape[2] // size) for image in images]
+        lengths = [rows * columns for rows, columns in grids]
+        x = self.ln_pre(torch.cat([self.patch_conv(image) for image in images]))
+        features = self.transformer(x, self._rotations(grids, x.device), lengths)
+        return [part.unflatten(0, grid) for part, grid in zip(features.split(lengths), grids, strict=True)]
+
+    def _rotations(self, grids: list[tuple[int, int]], device: torch.device) -> Tensor:
+        places = [
+            torch.cartesian_prod(torch.arange(rows, device=device), torch.arange(columns, device=device))
+            for rows, columns in grids
+        ]
+        rows, columns = torch.cat([place.view(-1, 2) for place in places]).unbind(-1)
+        return ops.rotary_table_2d(rows, columns, self.config.head_dim, self.config.rope_theta)

@@ -1,0 +1,18 @@
+"""Weight formats: how a matrix lies in memory, and how its values come back.
+
+Every block format is one file that says how codes, scales and offsets are packed; `FORMATS` lists them by name.
+"""
+
+from mistralet.quant.block import BlockFormat, QuantizedTensor, UnpackedBlocks
+from mistralet.quant.q4_0 import Q4_0
+from mistralet.quant.q4_1 import Q4_1
+from mistralet.quant.q4_k import Q4_K
+from mistralet.quant.q5_0 import Q5_0
+from mistralet.quant.q5_1 import Q5_1
+from mistralet.quant.q5_k import Q5_K
+from mistralet.quant.q6_k import Q6_K
+from mistralet.quant.q8_0 import Q8_0
+
+FORMATS = {block_format.name: block_format for block_format in (Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K)}
+
+__all__ = ["FORMATS", "BlockFormat", "QuantizedTensor", "UnpackedBlocks"]
