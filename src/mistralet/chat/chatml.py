@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from mistralet.chat.conversation import check_conversation
+from mistralet.chat.images import no_vision
 from mistralet.chat.messages import EncodedPrompt, ImagePart, Message, TextPart
-from mistralet.errors import ImageError
 from mistralet.tokenizer import BpeTokenizer
 
 # The system message a Jinja template writes of its own accord; its line breaks may be characters or escapes.
@@ -44,5 +44,5 @@ class ChatMLChat:
 
 def _text(message: Message, index: int) -> str:
     if any(isinstance(part, ImagePart) for part in message.parts):
-        raise ImageError(f"messages[{index}] holds a picture, but this model reads text only; leave it out")
+        raise no_vision(index)
     return "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart))

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mistralet.chat.image_file import decode_image
 from mistralet.config import VisionConfig
 from mistralet.config.model import PIXEL_MEAN, PIXEL_STD
+from mistralet.errors import ImageError
 
 
 def token_grid(width: int, height: int, vision: VisionConfig) -> tuple[int, int]:
@@ -36,15 +37,15 @@ def preprocess(data: bytes, vision: VisionConfig) -> torch.Tensor:
     return resized.div_(255).sub_(mean).div_(std)
 
 
-def grid_of(pixels: torch.Tensor, vision: VisionConfig) -> tuple[int, int]:
-    """Columns and rows of text tokens that preprocessed `pixels` [3, height, width] become."""
-    return pixels.shape[2] // vision.merged_patch_size, pixels.shape[1] // vision.merged_patch_size
-
-
 def image_tokens(columns: int, rows: int, vision: VisionConfig) -> list[int]:
     """The prompt tokens of one picture: rows of image tokens, a break between rows, an end after the last."""
     row = [vision.image_token_id] * columns + [vision.image_break_token_id]
     return [*(row * rows)[:-1], vision.image_end_token_id]
+
+
+def no_vision(index: int) -> ImageError:
+    """The error for a picture in `messages[index]` given to a model without vision."""
+    return ImageError(f"messages[{index}] holds a picture, but this model reads text only; leave it out")
 
 
 def _resize(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -1,40 +1,47 @@
-"""The templates of Mistral Small 3 (v7, v11, v13), through mistral-common, which is the reference (SPEC 3.2)."""
+"""The templates of Mistral Small 3 (v7, v11, v13), through mistral-common, which is the reference (SPEC 3.2).
+
+mistral-common never sees a picture: its place in a message is taken by a reference that holds the size of its grid,
+and the image encoder it is given turns that into tokens. So pictures are resized by our own code, and OpenCV is not
+needed.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 
 from mistralet.chat.conversation import check_conversation
-from mistralet.chat.images import grid_of, image_tokens, preprocess
-from mistralet.chat.messages import EncodedPrompt, ImageInput, ImagePart, Message
+from mistralet.chat.images import image_tokens, no_vision, preprocess
+from mistralet.chat.messages import EncodedPrompt, ImageInput, ImagePart, Message, TextPart
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.tokenizer import TekkenTokenizer
 
 if TYPE_CHECKING:
-    from mistral_common.protocol.instruct.chunk import ContentChunk, ImageChunk, ImageURLChunk
+    from mistral_common.protocol.instruct.chunk import ContentChunk, ImageURLChunk
     from mistral_common.protocol.instruct.messages import ChatMessage
     from mistral_common.tokens.tokenizers.image import ImageEncoder, ImageEncoding
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
+    Template = MistralTokenizer[Any, Any, Any, Any, Any]
+
 
 class TekkenChat:
-    """Conversations to prompts of one Tekken tokenizer.
-
-    mistral-common never sees a picture: it is given the size of its grid, and gives back the tokens at their place.
-    """
+    """Conversations to prompts, for one tokenizer and the vision part of its model."""
 
     def __init__(self, tokenizer: TekkenTokenizer, vision: VisionConfig | None) -> None:
-        if vision and tokenizer.control_id("[IMG]") != vision.image_token_id:
+        self._vision = vision
+        self._image_token = tokenizer.control_id("[IMG]")
+        if vision and vision.image_token_id != self._image_token:
             raise TokenizerError(
-                f"the tokenizer's [IMG] is {tokenizer.control_id('[IMG]')}, but the model's image token is "
+                f"the tokenizer's [IMG] has the id {self._image_token}, but the model's image token has "
                 f"{vision.image_token_id}; take both from one release"
             )
-        self._vision = vision
         self._template = _build_template(tokenizer, vision)
 
     def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
@@ -43,5 +50,100 @@ class TekkenChat:
         from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
         check_conversation(messages)
-        pictures = [picture for index, message in enumerate(messages) for picture in self._pictures(message, index)]
-        ...
+        pictures = [
+            _read_picture(part, index, self._vision)
+            for index, message in enumerate(messages)
+            for part in message.parts
+            if isinstance(part, ImagePart)
+        ]
+        grids = ((picture.columns, picture.rows) for picture in pictures)
+        try:
+            request = ChatCompletionRequest(messages=[_to_mistral(message, grids) for message in messages])
+            ids = self._template.encode_chat_completion(request).tokens
+        except (MistralCommonException, ValueError) as error:
+            raise PromptError(
+                "the conversation does not fit the model's template; check the order and the text of its messages"
+            ) from error
+        return EncodedPrompt(ids, _place(pictures, ids, self._image_token))
+
+
+@dataclass(frozen=True)
+class _Picture:
+    pixels: torch.Tensor  # [3, height, width]
+    digest: str
+    columns: int
+    rows: int
+
+
+def _read_picture(part: ImagePart, index: int, vision: VisionConfig | None) -> _Picture:
+    if vision is None:
+        raise no_vision(index)
+    try:
+        pixels = preprocess(part.data, vision)
+    except ImageError as error:
+        raise ImageError(f"messages[{index}]: {error}") from error
+    height, width = pixels.shape[1:]
+    side = vision.merged_patch_size
+    return _Picture(pixels, hashlib.sha256(part.data).hexdigest(), columns=width // side, rows=height // side)
+
+
+def _to_mistral(message: Message, grids: Iterator[tuple[int, int]]) -> ChatMessage:
+    """The message in mistral-common's types; each of its pictures takes the next of `grids`."""
+    from mistral_common.protocol.instruct.chunk import ImageURLChunk, TextChunk
+    from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
+
+    types: dict[str, type[SystemMessage | UserMessage | AssistantMessage]] = {
+        "system": SystemMessage,
+        "user": UserMessage,
+        "assistant": AssistantMessage,
+    }
+    content: list[ContentChunk] = [
+        TextChunk(text=part.text)
+        if isinstance(part, TextPart)
+        else ImageURLChunk(image_url="{}x{}".format(*next(grids)))
+        for part in message.parts
+    ]
+    return types[message.role](content=content)
+
+
+def _place(pictures: list[_Picture], ids: list[int], image_token: int) -> list[ImageInput]:
+    """Find the tokens of each picture in the prompt: only pictures give image tokens, and their order is kept."""
+    images, position = [], 0
+    for picture in pictures:
+        start = ids.index(image_token, position)
+        position = start + (picture.columns + 1) * picture.rows
+        images.append(ImageInput(picture.pixels, picture.digest, start, length=position - start))
+    return images
+
+
+def _build_template(tokenizer: TekkenTokenizer, vision: VisionConfig | None) -> Template:
+    from mistral_common.protocol.instruct.normalize import get_normalizer
+    from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
+    from mistral_common.tokens.tokenizers import instruct
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    types = {
+        "v7": instruct.InstructTokenizerV7,
+        "v11": instruct.InstructTokenizerV11,
+        "v13": instruct.InstructTokenizerV13,
+    }
+    # mistral-common calls its image encoder and does nothing else with it.
+    image_encoder = cast("ImageEncoder", _grid_encoder(vision)) if vision else None
+    try:
+        template = types[tokenizer.version](tokenizer.raw, image_encoder)
+    except ValueError as error:
+        raise TokenizerError(
+            f"the tokenizer '{tokenizer.name}' lacks control tokens of its chat template; use plain prompts"
+        ) from error
+    version = tokenizer.raw.version
+    return MistralTokenizer(template, get_validator(version, ValidationMode.test), get_normalizer(version))
+
+
+def _grid_encoder(vision: VisionConfig) -> Callable[[ImageURLChunk], ImageEncoding]:
+    from mistral_common.tokens.tokenizers.image import ImageEncoding
+
+    def encode_grid(chunk: ImageURLChunk) -> ImageEncoding:
+        columns, rows = map(int, chunk.get_url().split("x"))
+        return ImageEncoding(image_tokens(columns, rows, vision), image=np.empty(0))
+
+    return encode_grid

@@ -96,13 +96,19 @@ def _build_encoder(vocabulary: GgufVocabulary) -> tokenizers.Tokenizer:
             f"{source}: a token occurs twice or is of an unknown kind in 'tokenizer.ggml.token_type'; "
             "download the file again"
         )
+    _check_merges(vocabulary.merges, normal, source)
     description = {
         "version": "1.0",
         "added_tokens": [],
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": PRE_TOKENIZERS[vocabulary.pre]},
         "model": {"type": "BPE", "vocab": normal, "merges": vocabulary.merges},
     }
-    try:
-        return tokenizers.Tokenizer.from_str(json.dumps(description))
-    except Exception as error:  # the library raises nothing narrower
-        raise TokenizerError(f"{source}: the merges do not fit the vocabulary; download the file again") from error
+    return tokenizers.Tokenizer.from_str(json.dumps(description))
+
+
+def _check_merges(merges: list[str], tokens: Mapping[str, int], source: str) -> None:
+    # The library aborts on some of these instead of raising.
+    for merge in merges:
+        left, _, right = merge.partition(" ")
+        if not (left in tokens and right in tokens and left + right in tokens):
+            raise TokenizerError(f"{source}: the merge {merge!r} does not fit the vocabulary; download the file again")

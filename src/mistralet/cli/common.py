@@ -1,0 +1,118 @@
+"""What several verbs share: their options, opening a model with a progress bar, streaming an answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mistralet.checkpoint.hub import resolve
+
+if TYPE_CHECKING:
+    from mistralet.engine import Engine, Generation, GenerationStats, LoadedModel, SamplingParams
+    from mistralet.model import Prompt
+
+ModelArgument = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="A folder, .gguf file, alias or repository id.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
+TemperatureOption = Annotated[float | None, typer.Option(help="0 takes the likeliest token.  [default: 0.15]")]
+SeedOption = Annotated[int | None, typer.Option(help="Makes a run repeatable.")]
+MaxTokensOption = Annotated[int, typer.Option(help="Longest answer, in tokens.")]
+
+messages = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model ready to answer."""
+
+    name: str
+    loaded: LoadedModel
+    engine: Engine
+    load_seconds: float
+
+
+def open_model(name: str | None) -> OpenModel:
+    """Find, fetch if needed, and load a model, showing what takes long."""
+    resolved = resolve(name)
+    if resolved.is_stand_in:
+        messages.print(
+            "No model was named: using 'tiny' (SmolLM2-135M), a small stand-in. "
+            "'mistralet pull small-3.2:q4' gets the real one.",
+            style="yellow",
+        )
+    started = time.perf_counter()
+    with _bar() as bar:
+        task = bar.add_task(f"Loading {resolved.name}", total=None)
+        from mistralet.engine import Engine, load
+
+        loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    engine = Engine(loaded.model, loaded.tokenizer.stop_ids)
+    return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
+
+
+def sampling_params(temperature: float | None, seed: int | None, max_tokens: int) -> SamplingParams:
+    """The parameters a user gave, with defaults for those left out."""
+    from mistralet.engine import SamplingParams
+
+    given = {"temperature": temperature, "seed": seed}
+    return SamplingParams(max_tokens=max_tokens, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def start_generation(model: OpenModel, prompt: Prompt, params: SamplingParams) -> Generation:
+    """Begin an answer; a long prompt shows how much of it is read."""
+    bar = _bar()
+    task = bar.add_task("Reading the prompt", total=None)
+
+    def on_prefill(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if done < total:
+            bar.start()
+        else:
+            bar.stop()
+
+    return model.engine.generate(prompt, params, on_prefill)
+
+
+def stream_text(model: OpenModel, generation: Generation) -> Iterator[tuple[int | None, str]]:
+    """Token ids of an answer with the text each completes; at the end None with what is left."""
+    from mistralet.tokenizer import StreamDecoder
+
+    decoder = StreamDecoder(model.loaded.tokenizer)
+    for token in generation:
+        yield token, decoder.push(token)
+    yield None, decoder.finish()
+
+
+def describe_speed(stats: GenerationStats) -> str:
+    """One line on an answer: its length, speed, and the wait before it."""
+    return (
+        f"{stats.output_tokens} tokens · {stats.tokens_per_second:.1f} tokens/s · "
+        f"first token after {stats.time_to_first_token:.2f} s ({stats.prompt_tokens} prompt tokens, "
+        f"{stats.cached_tokens} from cache)"
+    )
+
+
+def print_json(facts: Any) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.dumps(facts, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    return Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal)

@@ -1,0 +1,121 @@
+"""The state of a conversation with a model, apart from how it is shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mistralet.cli.common import OpenModel, start_generation, stream_text
+from mistralet.errors import ImageError, UsageError
+from mistralet.files import write_atomically
+
+if TYPE_CHECKING:
+    from mistralet.chat import Message
+    from mistralet.engine import GenerationStats, SamplingParams
+
+_LARGEST_IMAGE_FILE = 100 << 20  # bytes
+
+
+@dataclass
+class Answer:
+    """An answer on its way."""
+
+    question: Message
+    pieces: Iterator[str]
+    stats: GenerationStats
+    text: list[str] = field(default_factory=list)  # the pieces that have come
+
+
+class Conversation:
+    """Messages so far, and pictures waiting for the next one."""
+
+    def __init__(self, opened: OpenModel, params: SamplingParams, system: str | None = None) -> None:
+        from mistralet.chat import chat_format
+
+        self.opened = opened
+        self.params = params
+        self.system = system
+        self.turns: list[Message] = []
+        self.images: list[bytes] = []
+        self.format = chat_format(opened.loaded.tokenizer, opened.loaded.checkpoint.config.vision)
+
+    def messages(self) -> list[Message]:
+        """The conversation as the chat template takes it."""
+        from mistralet.chat import Message
+
+        return ([Message("system", self.system)] if self.system else []) + self.turns
+
+    def ask(self, text: str) -> Answer:
+        """Begin the answer to the user's next message. The conversation changes only with `keep`."""
+        from mistralet.chat import ImagePart, Message, TextPart
+
+        parts = tuple(ImagePart(image) for image in self.images)
+        question = Message("user", (*parts, TextPart(text)) if parts else text)
+        prompt = self.format.encode([*self.messages(), question])
+        generation = start_generation(self.opened, prompt, self.params)
+        answer = Answer(question, iter(()), generation.stats)
+
+        def pieces() -> Iterator[str]:
+            for _, piece in stream_text(self.opened, generation):
+                answer.text.append(piece)
+                yield piece
+
+        answer.pieces = pieces()
+        return answer
+
+    def keep(self, answer: Answer) -> None:
+        """Make a question and what came of its answer part of the conversation; nothing if nothing came."""
+        from mistralet.chat import Message
+
+        text = "".join(answer.text)
+        if text:
+            self.turns += [answer.question, Message("assistant", text)]
+            self.images.clear()
+
+    def add_image(self, path: Path) -> None:
+        """Put a picture into the next message; it is looked at now, so that a bad one is refused at once."""
+        from mistralet.chat.images import preprocess
+
+        vision = self.opened.loaded.checkpoint.config.vision
+        if vision is None:
+            raise ImageError(f"{self.opened.name} reads text only; take a model with vision, such as small-3.2.")
+        try:
+            if path.stat().st_size > _LARGEST_IMAGE_FILE:
+                raise ImageError(f"{path}: is larger than {_LARGEST_IMAGE_FILE >> 20} MB; shrink it.")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
+        preprocess(data, vision)
+        self.images.append(data)
+
+    def reset(self) -> None:
+        """Forget all turns and waiting pictures; the instructions stay."""
+        self.turns.clear()
+        self.images.clear()
+
+    def save(self, path: Path) -> None:
+        """Write the conversation as JSON, in the shape of an OpenAI request."""
+        facts = {"model": self.opened.name, "messages": [_as_json(message) for message in self.messages()]}
+        try:
+            write_atomically(path, json.dumps(facts, ensure_ascii=False, indent=2).encode())
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _as_json(message: Message) -> dict[str, Any]:
+    from mistralet.chat import ImagePart
+
+    if isinstance(message.content, str):
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = []
+    for part in message.content:
+        if isinstance(part, ImagePart):
+            url = f"data:application/octet-stream;base64,{base64.b64encode(part.data).decode()}"
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+        else:
+            parts.append({"type": "text", "text": part.text})
+    return {"role": message.role, "content": parts}

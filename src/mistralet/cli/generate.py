@@ -1,0 +1,86 @@
+"""`mistralet generate`: continue raw text."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mistralet.cli.common import (
+    JsonOption,
+    MaxTokensOption,
+    SeedOption,
+    TemperatureOption,
+    describe_speed,
+    messages,
+    open_model,
+    print_json,
+    sampling_params,
+    start_generation,
+    stream_text,
+)
+from mistralet.errors import PromptError, UsageError
+
+
+def generate(
+    prompt: Annotated[str | None, typer.Argument(help="The text to continue; read from standard input if absent.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id.")] = None,
+    max_tokens: MaxTokensOption = 256,
+    temperature: TemperatureOption = None,
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Continue a text as it is, without a chat template."""
+    text = prompt if prompt is not None else _read_stdin()
+    if not text:
+        raise PromptError("The prompt is empty; give a text to continue.")
+    params = sampling_params(temperature, seed, max_tokens)
+    opened = open_model(model)
+    tokenizer = opened.loaded.tokenizer
+    bos = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
+    from mistralet.model import Prompt
+
+    ids = bos + tokenizer.encode(text)
+    generation = start_generation(opened, Prompt(list(ids)), params)
+    output_ids: list[int] = []
+    pieces: list[str] = []
+    for token, piece in stream_text(opened, generation):
+        if token is not None:
+            output_ids.append(token)
+        pieces.append(piece)
+        if not as_json:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    stats = generation.stats
+    if not as_json:
+        sys.stdout.write("\n")
+        if messages.is_terminal:
+            messages.print(describe_speed(stats), style="dim")
+        return
+    print_json(
+        {
+            "model": opened.name,
+            "prompt_ids": ids,
+            "output_ids": output_ids,
+            "text": "".join(pieces),
+            "finish_reason": stats.finish_reason,
+            "seed": params.seed,
+            "temperature": params.temperature,
+            "timings": {
+                "load_seconds": opened.load_seconds,
+                **{key: value for key, value in asdict(stats).items() if key != "finish_reason"},
+                "tokens_per_second": stats.tokens_per_second,
+            },
+        }
+    )
+
+
+def _read_stdin() -> str:
+    if sys.stdin.isatty():
+        raise PromptError("There is no prompt; give a text, or pipe one in.")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("Standard input is not UTF-8 text; convert it first.") from error

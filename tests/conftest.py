@@ -1,0 +1,3 @@
+"""Fixtures shared by all tests live in tests/support."""
+
+pytest_plugins = ["support.fixtures"]
