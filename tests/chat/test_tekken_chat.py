@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.tokenizer import TekkenTokenizer
 from support.pictures import as_bytes, noise
+from support.tekken_files import gguf_metadata
 
 Tekken = Callable[[str], TekkenTokenizer]
 KINDS = ["v7-image", "v11-image", "v13"]
@@ -184,3 +186,11 @@ def test_a_rule_that_only_mistral_common_knows(tekken: Tekken, monkeypatch: pyte
 def test_tokenizer_and_model_of_two_releases(tekken: Tekken, vision: VisionConfig) -> None:
     with pytest.raises(TokenizerError, match="take both from one release"):
         chat_format(tekken("v7"), replace(vision, image_token_id=11))
+
+
+def test_a_vocabulary_without_the_tokens_of_its_template(tekken_path: Callable[[str], Path]) -> None:
+    metadata = gguf_metadata(tekken_path("v7"))
+    tokens = metadata["tokenizer.ggml.tokens"]
+    tokens[17] = "<|other|>"
+    with pytest.raises(TokenizerError, match=r"lacks control tokens of its chat template"):
+        chat_format(TekkenTokenizer.from_gguf(metadata, "small.gguf"), None)

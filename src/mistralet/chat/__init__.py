@@ -1,12 +1,10 @@
 """Conversations with pictures in, token ids and image tensors out."""
 
 from mistralet.chat.format import ChatFormat, chat_format
-from mistralet.chat.messages import EncodedPrompt, ImageInput, ImagePart, Message, Part, Role, TextPart
+from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart
 
 __all__ = [
     "ChatFormat",
-    "EncodedPrompt",
-    "ImageInput",
     "ImagePart",
     "Message",
     "Part",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import no_vision
-from mistralet.chat.messages import EncodedPrompt, ImagePart, Message, TextPart
+from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer
 
 # The system message a Jinja template writes of its own accord; its line breaks may be characters or escapes.
@@ -27,7 +28,7 @@ class ChatMLChat:
         default = _DEFAULT_SYSTEM.search(tokenizer.chat_template or "")
         self._default_system = default.group(1) if default else None
 
-    def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
+    def encode(self, messages: Sequence[Message]) -> Prompt:
         """See `ChatFormat.encode`."""
         check_conversation(messages)
         ids = []
@@ -36,7 +37,7 @@ class ChatMLChat:
         for index, message in enumerate(messages):
             ids += self._turn(message.role, _text(message, index))
         ids += [self._start, *self._tokenizer.encode("assistant\n")]
-        return EncodedPrompt(ids, images=[])
+        return Prompt(ids)
 
     def _turn(self, role: str, text: str) -> list[int]:
         return [self._start, *self._tokenizer.encode(f"{role}\n{text}"), self._end, *self._tokenizer.encode("\n")]

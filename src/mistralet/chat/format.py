@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mistralet.chat.chatml import ChatMLChat
-from mistralet.chat.messages import EncodedPrompt, Message
+from mistralet.chat.messages import Message
 from mistralet.chat.tekken import TekkenChat
 from mistralet.config import VisionConfig
 from mistralet.errors import TokenizerError
+from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer, Tokenizer
 
 
 class ChatFormat(Protocol):
     """A chat template."""
 
-    def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
+    def encode(self, messages: Sequence[Message]) -> Prompt:
         """The prompt after which the model writes the assistant's next message.
 
         Raises:

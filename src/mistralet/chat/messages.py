@@ -1,11 +1,9 @@
-"""What goes into a chat template, and what comes out of it."""
+"""What goes into a chat template; a `Prompt` comes out of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-
-import torch
 
 Role = Literal["system", "user", "assistant"]
 
@@ -38,21 +36,3 @@ class Message:
     def parts(self) -> tuple[Part, ...]:
         """The content as parts, whichever way it was given."""
         return (TextPart(self.content),) if isinstance(self.content, str) else self.content
-
-
-@dataclass(frozen=True)
-class ImageInput:
-    """A picture ready for the vision encoder, and where its tokens lie in the prompt."""
-
-    pixels: torch.Tensor  # [3, height, width], float32, normalised
-    digest: str  # SHA-256 of the bytes of the picture's file, in hexadecimal
-    start: int  # index of its first token in the prompt
-    length: int  # tokens it takes in the prompt, row breaks and end included
-
-
-@dataclass(frozen=True)
-class EncodedPrompt:
-    """A conversation as the model reads it."""
-
-    ids: list[int]
-    images: list[ImageInput]  # in the order of the prompt

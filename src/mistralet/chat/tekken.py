@@ -17,9 +17,10 @@ import torch
 
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
-from mistralet.chat.messages import EncodedPrompt, ImageInput, ImagePart, Message, TextPart
+from mistralet.chat.messages import ImagePart, Message, TextPart
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
+from mistralet.model import Prompt, PromptImage
 from mistralet.tokenizer import TekkenTokenizer
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class TekkenChat:
             )
         self._template = _build_template(tokenizer, vision)
 
-    def encode(self, messages: Sequence[Message]) -> EncodedPrompt:
+    def encode(self, messages: Sequence[Message]) -> Prompt:
         """See `ChatFormat.encode`."""
         from mistral_common.exceptions import MistralCommonException
         from mistral_common.protocol.instruct.request import ChatCompletionRequest
@@ -64,7 +65,7 @@ class TekkenChat:
             raise PromptError(
                 "the conversation does not fit the model's template; check the order and the text of its messages"
             ) from error
-        return EncodedPrompt(ids, _place(pictures, ids, self._image_token))
+        return Prompt(ids, _place(pictures, ids, self._image_token))
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,13 @@ def _to_mistral(message: Message, grids: Iterator[tuple[int, int]]) -> ChatMessa
     return types[message.role](content=content)
 
 
-def _place(pictures: list[_Picture], ids: list[int], image_token: int) -> list[ImageInput]:
+def _place(pictures: list[_Picture], ids: list[int], image_token: int) -> list[PromptImage]:
     """Find the tokens of each picture in the prompt: only pictures give image tokens, and their order is kept."""
     images, position = [], 0
     for picture in pictures:
         start = ids.index(image_token, position)
         position = start + (picture.columns + 1) * picture.rows
-        images.append(ImageInput(picture.pixels, picture.digest, start, length=position - start))
+        images.append(PromptImage(picture.pixels, picture.digest, start, length=position - start))
     return images
 
 

@@ -1,6 +1,6 @@
 """`BpeTokenizer`: the byte-level BPE inside a GGUF file, run by the `tokenizers` library.
 
-Bytes that a vocabulary lacks are left out of the ids, as every implementation of these vocabularies does.
+Bytes that a vocabulary lacks (SmolLM2's lacks a few control characters) are left out of the ids, as the library does.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _build_encoder(vocabulary: GgufVocabulary) -> tokenizers.Tokenizer:
 
 
 def _check_merges(merges: list[str], tokens: Mapping[str, int], source: str) -> None:
-    # The library aborts on some of these instead of raising.
+    # The library panics on some of these instead of raising.
     for merge in merges:
         left, _, right = merge.partition(" ")
         if not (left in tokens and right in tokens and left + right in tokens):
