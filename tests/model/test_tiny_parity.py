@@ -1,4 +1,4 @@
-"""The stand-in's real weights: against transformers on the same weights, and against llama.cpp's golden continuations."""
+"""The stand-in's real weights, against transformers on the same weights and llama.cpp's golden continuations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model computes what transformers computes, from every format, and what it computes does not depend on the cache."""
+"""The model computes what transformers computes, from every file format, with or without the cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
+from mistralet.checkpoint import check, open_checkpoint
+from mistralet.engine.load import load_weights
+from mistralet.model import ForwardBatch, KVCache, MistralSmall
+from mistralet.ops import attention
 from support.tiny_mistral import (
     Reference,
     mistral3_reference,
@@ -16,12 +22,6 @@ from support.tiny_mistral import (
     write_hf_old,
     write_native,
 )
-from torch import Tensor
-
-from mistralet.checkpoint import check, open_checkpoint
-from mistralet.engine.load import load_weights
-from mistralet.model import ForwardBatch, KVCache, MistralSmall
-from mistralet.ops import attention
 
 TOLERANCE = 1e-4  # on logits of a scale of about 5
 IMAGE_SIZES = [(56, 84), (84, 28)]  # height, width in pixels
@@ -122,17 +122,13 @@ def test_images_that_see_each_other_do_not_match(
     """Without the bound of each image the encoder computes something else: the parity test can fail."""
     model = load(write_native(vision_reference, tmp_path))
     within = attention.segment_attention
-    monkeypatch.setattr(
-        "mistralet.ops.segment_attention", lambda q, k, v, lengths: within(q, k, v, [sum(lengths)])
-    )
+    monkeypatch.setattr("mistralet.ops.segment_attention", lambda q, k, v, lengths: within(q, k, v, [sum(lengths)]))
     expected = reference_logits(vision_reference, image_prompt(), images())
     assert (logits(model, image_prompt(), images()) - expected).abs().max() > 100 * TOLERANCE
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7])
-def test_cached_decoding_equals_full_recomputation(
-    chunk: int, vision_reference: Reference, tmp_path: Path
-) -> None:
+def test_cached_decoding_equals_full_recomputation(chunk: int, vision_reference: Reference, tmp_path: Path) -> None:
     model = load(write_native(vision_reference, tmp_path))
     whole = logits(model, image_prompt(), images())
     stepwise = logits(model, image_prompt(), images(), chunk=chunk)

@@ -149,8 +149,9 @@ def native_state(reference: Reference) -> dict[str, Tensor]:
         if name.endswith((".wq.weight", ".wk.weight")):
             heads = text["num_attention_heads"] if name.endswith(".wq.weight") else text["num_key_value_heads"]
             heads = VISION["num_attention_heads"] if name.startswith("vision") else heads
-            tensor = interleave_rotary_rows(tensor, heads).contiguous()
-        state[name] = tensor
+            state[name] = interleave_rotary_rows(tensor, heads).contiguous()
+        else:
+            state[name] = tensor
     return state
 
 

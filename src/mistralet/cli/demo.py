@@ -27,7 +27,8 @@ def demo() -> None:
     console.print(f"[bold]mistralet {__version__}[/bold]: Mistral Small 3 on your own machine\n")
     opened = open_model("tiny")
     console.print(
-        "The model is 'tiny' (SmolLM2-135M), a stand-in that fits everywhere; expect its speed and tools, not its wit.\n",
+        "The model is 'tiny' (SmolLM2-135M), a stand-in that runs anywhere. "
+        "Mistral Small 3.2 is 180 times its size, and knows as much more.\n",
         style="dim",
     )
     _ask(console, opened, _CHAT_QUESTION, _CHAT_QUESTION)

@@ -25,7 +25,9 @@ from mistralet.errors import PromptError, UsageError
 
 
 def generate(
-    prompt: Annotated[str | None, typer.Argument(help="The text to continue; read from standard input if absent.")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="The text to continue; read from standard input if absent.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id.")] = None,
     max_tokens: MaxTokensOption = 256,
     temperature: TemperatureOption = None,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
-import click
 import typer
 
 from mistralet import __version__
@@ -18,7 +18,7 @@ from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
 from mistralet.errors import MistraletError
 
-VERBS = {
+VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
     "generate": generate,
     "plan": plan,
@@ -33,42 +33,34 @@ for name, verb in VERBS.items():
     app.command(name)(verb)
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with errors.")] = False,  # noqa: ARG001
-) -> None:
-    """Mistral Small 3 on your own machine."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with errors.")] = False,
+) -> None:
+    """Mistral Small 3 on your own machine."""
+
+
 def main() -> None:
-    """Run the command line; a user's error ends it with one sentence and exit code 2."""
-    arguments = sys.argv[1:]
-    debug = "--debug" in arguments
+    """Run the command line; an error ends it with one sentence and exit code 2, Ctrl-C with 130."""
+    debug = "--debug" in sys.argv
     # The flag is taken wherever it stands, before or after the verb.
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        sys.exit(app(arguments, prog_name="mistralet", standalone_mode=False))
-    except MistraletError as error:
-        _fail(str(error), error, debug)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (`mistralet list | head`); that is no error.
-        sys.stderr.close()
-        sys.exit(0)
-    except Exception as error:  # the last guard: a traceback helps nobody but us
-        _fail(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", error, debug)
-
-
-def _fail(message: str, error: Exception, debug: bool) -> None:
-    if debug:
-        raise error
-    typer.echo(f"mistralet: {message}", err=True)
-    sys.exit(2)
+        app(arguments, prog_name="mistralet")
+    except Exception as error:
+        if debug:
+            raise
+        is_users = isinstance(error, MistraletError)
+        what = str(error) if is_users else f"internal error: {type(error).__name__}: {error}"
+        remedy = "" if is_users else "; run again with --debug and report it"
+        typer.echo(f"mistralet: {what}{remedy}", err=True)
+        sys.exit(2 if is_users else 1)

@@ -48,8 +48,10 @@ def _plan(model: str | None) -> tuple[str, bool, Plan]:
     if alias in RELEASES and variant in ("", "q4"):
         return model or "", False, plan_release(RELEASES[alias].config, "Q4_K_M" if variant else "BF16")
     # Not here, and of unknown size: say so in the words of the hub, which knows what to do about it.
-    raise UsageError(f"'{model}' is not on this machine; run 'mistralet pull {model}' first, or plan one of "
-                     f"{', '.join(RELEASES)} (with or without :q4).")
+    raise UsageError(
+        f"'{model}' is not on this machine; run 'mistralet pull {model}' first, or plan one of "
+        f"{', '.join(RELEASES)} (with or without :q4)."
+    )
 
 
 def _facts(name: str, is_here: bool, planned: Plan, contexts: list[int], memories: list[Memory]) -> dict[str, Any]:
@@ -91,7 +93,12 @@ def _show(name: str, is_here: bool, planned: Plan, contexts: list[int], memories
     console.print(weights)
     console.print()
     table = Table(box=None, padding=(0, 2))
-    for heading in ("context", "KV cache", "needed", *(f"{memory.name} ({format_bytes(memory.nbytes)})" for memory in memories)):
+    for heading in (
+        "context",
+        "KV cache",
+        "needed",
+        *(f"{memory.name} ({format_bytes(memory.nbytes)})" for memory in memories),
+    ):
         table.add_column(heading, justify="right")
     for tokens in contexts:
         needed = planned.needed(tokens)

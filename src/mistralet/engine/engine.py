@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -157,7 +156,9 @@ def common_prefix(a: Prompt, b: Prompt) -> int:
     """How many tokens two prompts share from the start; the tokens of an image are shared if the image is."""
     pairs = enumerate(zip(a.ids, b.ids, strict=False))
     length = next((index for index, (x, y) in pairs if x != y), min(len(a.ids), len(b.ids)))
-    for image, other in zip_longest(a.images, b.images):
-        if image is None or other is None or (image.start, image.digest) != (other.start, other.digest):
-            return min([length] + [found.start for found in (image, other) if found is not None])
-    return length
+    shared = 0
+    for image, other in zip(a.images, b.images, strict=False):
+        if (image.start, image.digest) != (other.start, other.digest):
+            break
+        shared += 1
+    return min([length, *(image.start for image in a.images[shared:] + b.images[shared:])])
