@@ -215,6 +215,12 @@ def test_a_model_of_another_family_is_refused_before_its_weights_are_fetched(hub
     assert hub.sent_files() == ["config.json"]
 
 
+def test_a_model_without_its_tokenizer_is_refused_before_its_weights_are_fetched(hub: FakeHub) -> None:
+    hub.repos[REPO] = contents("model.safetensors", "tokenizer.json", config=HF_CONFIG)
+    assert "has no tekken.json" in error_of(REPO)
+    assert hub.sent_files() == ["config.json"]
+
+
 def error_of(name: str) -> str:
     """The one sentence that `resolve` raises."""
     with pytest.raises(ModelNotFoundError) as caught:

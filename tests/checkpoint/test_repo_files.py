@@ -62,9 +62,8 @@ def test_configuration_without_weights_is_no_model() -> None:
 
 
 def test_of_two_tokenizers_the_models_own_is_taken() -> None:
-    listing = ["config.json", "model.safetensors", "tokenizer.json"]
-    assert "tokenizer.json" in choose_files(HubModel(REPO), listing).names
-    assert "tokenizer.json" not in choose_files(HubModel(REPO), [*listing, "tekken.json"]).names
+    listing = ["config.json", "model.safetensors", "tekken.json", "tokenizer.json"]
+    assert choose_files(HubModel(REPO), listing).names == ("config.json", "model.safetensors", "tekken.json")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ _LAYOUTS = (
         "huggingface",
         "config.json",
         "model*.safetensors",
-        ("model.safetensors.index.json", "tokenizer.json", "preprocessor_config.json", *_SIDE_FILES),
+        ("model.safetensors.index.json", "preprocessor_config.json", *_SIDE_FILES),
     ),
 )
 # Of the vision encoder's files: sixteen bits lose nothing that matters, and every reader takes F16.
@@ -102,8 +102,6 @@ def has_all_shards(names: Collection[str]) -> bool:
 def _files_of(layout: _Layout, top: list[str]) -> RepoFiles:
     patterns = (layout.config, layout.weights, *layout.others)
     names = {name for name in top if any(fnmatchcase(name, pattern) for pattern in patterns)}
-    if "tekken.json" in names:
-        names.discard("tokenizer.json")  # a second copy of the same vocabulary
     return RepoFiles(layout.format, tuple(sorted(names)), config=layout.config)
 
 

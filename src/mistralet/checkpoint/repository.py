@@ -65,6 +65,7 @@ def download_snapshot(model: HubModel) -> Snapshot:
         if files.config is not None:
             config = Path(hf_hub_download(model.repo, files.config))
             check_config(config, files, source=f"{model.repo}/{files.config}")
+            _check_tokenizer(model.repo, files)
         # The library takes patterns; these are names.
         patterns = [glob.escape(name) for name in files.names]
         _check_room(model.repo, patterns)
@@ -91,6 +92,15 @@ def check_config(file: Path, files: RepoFiles, source: str) -> None:
     """Raise `ConfigError` if the model described in `file` is none of this family."""
     read = config_from_native if files.format == "native" else config_from_hf
     read(read_json_table(file), source)
+
+
+def _check_tokenizer(repo: str, files: RepoFiles) -> None:
+    """Raise `ModelNotFoundError` if a model in safetensors comes without the file that holds its tokenizer."""
+    if "tekken.json" not in files.names:
+        raise ModelNotFoundError(
+            f"{repo} has no tekken.json, without which the model cannot read text; name the repository of the release "
+            "itself, or one of GGUF files."
+        )
 
 
 def _known_listing(repo: str) -> list[str]:

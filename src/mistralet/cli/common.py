@@ -46,8 +46,7 @@ def open_model(name: str | None) -> OpenModel:
     resolved = resolve(name)
     if resolved.is_stand_in:
         messages.print(
-            "No model was named: using 'tiny' (SmolLM2-135M), a small stand-in. "
-            "'mistralet pull small-3.2:q4' gets the real one.",
+            "No model was named: this is 'tiny', a small stand-in; 'mistralet pull small-3.2:q4' gets the real one.",
             style="yellow",
         )
     started = time.perf_counter()
@@ -97,8 +96,8 @@ def describe_speed(stats: GenerationStats) -> str:
     """One line on an answer: its length, speed, and the wait before it."""
     return (
         f"{stats.output_tokens} tokens · {stats.tokens_per_second:.1f} tokens/s · "
-        f"first token after {stats.time_to_first_token:.2f} s ({stats.prompt_tokens} prompt tokens, "
-        f"{stats.cached_tokens} from cache)"
+        f"first token after {stats.time_to_first_token:.2f} s · "
+        f"prompt of {stats.prompt_tokens} ({stats.cached_tokens} cached)"
     )
 
 

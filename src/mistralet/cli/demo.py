@@ -13,12 +13,12 @@ from mistralet.cli.conversation import Conversation
 
 _CHAT_QUESTION = "What does a baker do? Answer in one sentence."
 _DOCUMENT = "service_agreement.md"
-_DOCUMENT_QUESTION = "Which courts decide disputes?"
+_DOCUMENT_QUESTION = "In which months are the inspections?"
 _NEXT = """\
-mistralet chat                    talk with this model
-mistralet plan small-3.2          what Mistral Small 3.2 needs, and whether it fits here
-mistralet chat small-3.2:q4       fetch the real model (15 GB) and talk with it
-mistralet --help                  everything else"""
+mistralet chat               talk with this model
+mistralet plan small-3.2     what Mistral Small 3.2 needs of a machine
+mistralet chat small-3.2:q4  fetch the real model (15 GB) and talk with it
+mistralet --help             everything else"""
 
 
 def demo() -> None:
@@ -27,14 +27,14 @@ def demo() -> None:
     console.print(f"[bold]mistralet {__version__}[/bold]: Mistral Small 3 on your own machine\n")
     opened = open_model("tiny")
     console.print(
-        "The model is 'tiny' (SmolLM2-135M), a stand-in that runs anywhere. "
-        "Mistral Small 3.2 is 180 times its size, and knows as much more.\n",
+        "The model is 'tiny' (SmolLM2-135M), a stand-in that runs anywhere;\n"
+        "Mistral Small 3.2 is 180 times its size.\n",
         style="dim",
     )
     _ask(console, opened, _CHAT_QUESTION, _CHAT_QUESTION)
     document = files("mistralet").joinpath("samples", _DOCUMENT).read_text(encoding="utf-8")
     console.print(f"About {_DOCUMENT} ({len(document.split())} words):", style="dim")
-    _ask(console, opened, _DOCUMENT_QUESTION, f"{document}\n{_DOCUMENT_QUESTION}")
+    _ask(console, opened, _DOCUMENT_QUESTION, f"{document}\n\n{_DOCUMENT_QUESTION}")
     console.print("Next:", style="bold")
     console.print(_NEXT, markup=False)
 
