@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from mistralet.model import Prompt
 
 ModelArgument = Annotated[
-    str | None, typer.Argument(metavar="[MODEL]", help="A folder, .gguf file, alias or repository id.")
+    str | None,
+    typer.Argument(metavar="MODEL", help="A folder, .gguf file, alias or repository id.", show_default="tiny"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
-TemperatureOption = Annotated[float | None, typer.Option(help="0 takes the likeliest token.  [default: 0.15]")]
+TemperatureOption = Annotated[float | None, typer.Option(help="0 takes the likeliest token.", show_default="0.15")]
 SeedOption = Annotated[int | None, typer.Option(help="Makes a run repeatable.")]
 MaxTokensOption = Annotated[int, typer.Option(help="Longest answer, in tokens.")]
 
@@ -48,6 +49,7 @@ def open_model(name: str | None) -> OpenModel:
         messages.print(
             "No model was named: this is 'tiny', a small stand-in; 'mistralet pull small-3.2:q4' gets the real one.",
             style="yellow",
+            soft_wrap=True,
         )
     started = time.perf_counter()
     with _bar() as bar:
