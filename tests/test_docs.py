@@ -56,5 +56,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    shown = re.search(r"print\(.*\)  # (.*)", code)
+    assert shown is not None
+    assert capsys.readouterr().out.strip() == shown.group(1)
+
+
 def _without_padding(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
