@@ -293,7 +293,7 @@ class TestErrors:
 def test_the_demo_asks_two_questions_and_says_what_is_next(
     command: Command, text_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mistralet.checkpoint.hub import ResolvedModel
+    from mistralet.hub import ResolvedModel
 
     monkeypatch.setattr("mistralet.cli.common.resolve", lambda _: ResolvedModel(text_model, "tiny", False))
     run = command("demo")

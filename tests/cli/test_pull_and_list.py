@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mistralet.checkpoint.local import LocalModel
 from mistralet.cli import list_models as list_module
 from mistralet.cli.list_models import list_models
 from mistralet.cli.pull import pull
+from mistralet.hub.local import LocalModel
 
 MODELS = [
     LocalModel("org/name:Q4_K_M", Path("/models/m.gguf"), "gguf", 14_330_000_000, "small-3.2:q4"),

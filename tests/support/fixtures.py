@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mistralet.config import VisionConfig
+from mistralet.hub import RELEASES
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer
 from support.tekken_files import write_tekken
 
@@ -38,26 +39,15 @@ def reference_chat(tekken_path: Callable[[str], Path]) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def vision() -> VisionConfig:
     """The vision part of Mistral Small 3.1 and 3.2."""
-    return VisionConfig(
-        hidden_size=1024,
-        intermediate_size=4096,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        head_dim=64,
-        patch_size=14,
-        image_size=1540,
-        num_channels=3,
-        spatial_merge_size=2,
-        rope_theta=1e4,
-        rms_norm_eps=1e-5,
-        projector_norm_eps=1e-5,
-    )
+    config = RELEASES["small-3.2"].config.vision
+    assert config is not None
+    return config
 
 
 @pytest.fixture(scope="session")
 def tiny_path() -> Path:
     """The GGUF file of the stand-in model."""
-    from mistralet.checkpoint.tiny import tiny_path
+    from mistralet.hub.tiny import tiny_path
 
     return tiny_path()
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mistralet.checkpoint.hub import resolve
+from mistralet.hub import resolve
 
 if TYPE_CHECKING:
     from mistralet.engine import Engine, Generation, GenerationStats, LoadedModel, SamplingParams

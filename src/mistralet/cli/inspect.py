@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from mistralet.checkpoint import Checkpoint, Problem, find_problems, open_checkpoint
-from mistralet.checkpoint.hub import resolve
 from mistralet.cli.common import JsonOption, ModelArgument, print_json
 from mistralet.config import count_parameters
 from mistralet.errors import TokenizerError
+from mistralet.hub import resolve
 from mistralet.machine import format_bytes
 
 _SHOWN_PROBLEMS = 20

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mistralet.checkpoint.local import LocalModel, list_local
 from mistralet.cli.common import JsonOption, print_json
+from mistralet.hub import LocalModel, list_local
 from mistralet.machine import format_bytes
 
 

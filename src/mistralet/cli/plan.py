@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mistralet.checkpoint import open_checkpoint
-from mistralet.checkpoint.hub import find_local, resolve
 from mistralet.checkpoint.plan import CONTEXTS, HEADROOM, Plan, plan_checkpoint, plan_release
-from mistralet.checkpoint.releases import RELEASES
 from mistralet.cli.common import JsonOption, ModelArgument, print_json
 from mistralet.config import count_parameters
 from mistralet.errors import UsageError
+from mistralet.hub import RELEASES, find_local, resolve
 from mistralet.machine import Memory, format_bytes, gpus, parse_size, ram
 
 

@@ -6,8 +6,8 @@ import shlex
 
 import typer
 
-from mistralet.checkpoint.hub import download
 from mistralet.cli.common import JsonOption, ModelArgument, print_json
+from mistralet.hub import download
 
 
 def pull(model: ModelArgument = None, as_json: JsonOption = False) -> None:

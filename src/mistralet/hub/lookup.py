@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mistralet.checkpoint.default import default_model_name
-from mistralet.checkpoint.names import TINY, HubModel, parse_name
-from mistralet.checkpoint.repository import download_snapshot, find_snapshot
-from mistralet.checkpoint.tiny import tiny_path
+from mistralet.hub.default import default_model_name
+from mistralet.hub.names import TINY, HubModel, parse_name
+from mistralet.hub.repository import download_snapshot, find_snapshot
+from mistralet.hub.tiny import tiny_path
 
 
 @dataclass(frozen=True)

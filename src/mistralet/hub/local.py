@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mistralet.checkpoint.names import ALIASES, TINY, HubModel
-from mistralet.checkpoint.repo_files import Format, gguf_texts
-from mistralet.checkpoint.repository import Snapshot, check_config, find_snapshot, list_files, snapshot_folder
-from mistralet.checkpoint.tiny import tiny_path
 from mistralet.errors import ConfigError
+from mistralet.hub.names import ALIASES, TINY, HubModel
+from mistralet.hub.repo_files import Format, gguf_texts
+from mistralet.hub.repository import Snapshot, check_config, find_snapshot, list_files, snapshot_folder
+from mistralet.hub.tiny import tiny_path
 
 _ALIAS_OF = {model: alias for alias, model in ALIASES.items()}
 # The last part of a GGUF file's name, where it is a type of weights: Q4_K_M, IQ4_XS, BF16 ...

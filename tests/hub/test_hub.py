@@ -15,11 +15,11 @@ import platformdirs
 import pytest
 from hub_server import FakeHub, serve
 
-from mistralet.checkpoint import tiny
-from mistralet.checkpoint.hub import ResolvedModel, download, find_local, resolve
-from mistralet.checkpoint.local import list_local
-from mistralet.checkpoint.names import ALIASES
 from mistralet.errors import ConfigError, ModelNotFoundError
+from mistralet.hub import tiny
+from mistralet.hub.local import list_local
+from mistralet.hub.lookup import ResolvedModel, download, find_local, resolve
+from mistralet.hub.names import ALIASES
 
 REPO = "org/mistral-small"
 PARAMS = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from mistralet.checkpoint.releases import RELEASES
 from mistralet.errors import ModelNotFoundError
+from mistralet.hub.releases import RELEASES
 
 TINY: Final = "tiny"
 DEFAULT_QUANTIZATION = "Q4_K_M"

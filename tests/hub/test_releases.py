@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mistralet.checkpoint.releases import RELEASES
 from mistralet.config import count_parameters, tensor_shapes
+from mistralet.hub.releases import RELEASES
 
 TEXT_PARAMETERS = 23_572_403_200
 VISION_PARAMETERS = 403_305_472

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistralet.checkpoint import tiny
-from mistralet.checkpoint.default import default_model_name
-from mistralet.checkpoint.hub import ResolvedModel, find_local
-from mistralet.checkpoint.names import ALIASES, HubModel, parse_name
 from mistralet.errors import ModelNotFoundError, UsageError
+from mistralet.hub import tiny
+from mistralet.hub.default import default_model_name
+from mistralet.hub.lookup import ResolvedModel, find_local
+from mistralet.hub.names import ALIASES, HubModel, parse_name
 
 
 @pytest.fixture
@@ -143,5 +143,5 @@ def test_the_stand_in_is_taken_only_if_nothing_is_named(config_file: Path, monke
 
 
 def test_importing_the_hub_stays_cheap() -> None:
-    code = "import sys, mistralet.checkpoint.hub, mistralet.checkpoint.local; print('huggingface_hub' in sys.modules)"
+    code = "import sys, mistralet.hub.lookup, mistralet.hub.local; print('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"False"

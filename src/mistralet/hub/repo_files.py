@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
-from mistralet.checkpoint.names import DEFAULT_QUANTIZATION, HubModel
 from mistralet.errors import ModelNotFoundError
+from mistralet.hub.names import DEFAULT_QUANTIZATION, HubModel
 
 Format = Literal["native", "huggingface", "gguf"]
 

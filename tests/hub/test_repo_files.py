@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mistralet.checkpoint.names import HubModel
-from mistralet.checkpoint.repo_files import choose_files, gguf_texts, has_all_shards
 from mistralet.errors import ModelNotFoundError
+from mistralet.hub.names import HubModel
+from mistralet.hub.repo_files import choose_files, gguf_texts, has_all_shards
 
 REPO = "org/name"
 QUANTIZATIONS = (

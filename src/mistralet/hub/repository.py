@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mistralet.checkpoint.names import HubModel
-from mistralet.checkpoint.repo_errors import plain_errors
-from mistralet.checkpoint.repo_files import RepoFiles, choose_files, has_all_shards
 from mistralet.config import config_from_hf, config_from_native
 from mistralet.config.fields import read_json_table
 from mistralet.errors import ModelNotFoundError
+from mistralet.hub.names import HubModel
+from mistralet.hub.repo_errors import plain_errors
+from mistralet.hub.repo_files import RepoFiles, choose_files, has_all_shards
 from mistralet.machine import format_bytes
 
 _LISTING_TIMEOUT = 20.0  # seconds

