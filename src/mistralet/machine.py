@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -33,6 +34,17 @@ def ram() -> Memory:
         except (OSError, ValueError):  # no such limit, or "max"
             continue
     return Memory("RAM", min(limits))
+
+
+def available_cpus() -> int:
+    """Processors this process may use: those it is bound to, or fewer where a container has a quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        count = min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # no quota, or "max"
+        pass
+    return count
 
 
 def gpus() -> list[Memory]:

@@ -10,6 +10,7 @@ import mmap
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from mistralet.errors import CheckpointError
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
+_BIG_ENDIAN_VERSIONS = tuple(int.from_bytes(version.to_bytes(4, "little")) for version in _VERSIONS)
+# A vocabulary of this family takes 10 MB. Values take more room in memory than in the file, so a bound is needed.
+_MAX_HEADER_BYTES = 64 << 20
 _MAX_DIMENSIONS = 4
 _MAX_ARRAY_DEPTH = 4
 _STRING, _ARRAY = 8, 9
@@ -70,19 +74,21 @@ def _parse(path: Path, buffer: mmap.mmap) -> GgufFile:
     if header.take(4) != MAGIC:
         raise CheckpointError(f"{path}: is not a GGUF file (it does not start with 'GGUF')")
     version = header.scalar("I")
+    if version in _BIG_ENDIAN_VERSIONS:
+        raise CheckpointError(f"{path}: is a big-endian GGUF, which is not supported; take a little-endian one")
     if version not in _VERSIONS:
         raise CheckpointError(f"{path}: GGUF version {version} is not supported; convert it with a current llama.cpp")
     tensor_count = header.count(smallest_item=24)
     metadata: dict[str, Any] = {}
     for _ in range(header.count(smallest_item=12)):
-        key = header.string()
+        key = header.name()
         if key in metadata:
             raise CheckpointError(f"{path}: the key '{key}' occurs twice; the file is damaged")
         metadata[key] = header.value(header.scalar("I"))
     records = [_read_tensor_record(header) for _ in range(tensor_count)]
     alignment = metadata.get("general.alignment", 32)
-    if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
-        raise CheckpointError(f"{path}: 'general.alignment' is {alignment!r}, but must be a power of two")
+    if not isinstance(alignment, int) or alignment < 8 or alignment & (alignment - 1):
+        raise CheckpointError(f"{path}: 'general.alignment' is {alignment!r:.40}, but must be a power of two from 8 on")
     data_start = (header.position + alignment - 1) // alignment * alignment
     tensors: dict[str, GgufTensor] = {}
     for record in records:
@@ -93,6 +99,7 @@ def _parse(path: Path, buffer: mmap.mmap) -> GgufFile:
                 f"{path}: the tensor '{record.name}' does not start at a multiple of {alignment} bytes"
             )
         tensors[record.name] = _place_tensor(path, len(buffer), data_start, record)
+    _refuse_overlaps(path, tensors)
     return GgufFile(path, metadata, tensors, buffer)
 
 
@@ -106,7 +113,7 @@ class _TensorRecord(NamedTuple):
 
 
 def _read_tensor_record(header: _Cursor) -> _TensorRecord:
-    name = header.string()
+    name = header.name()
     dimensions = header.scalar("I")
     if not 0 < dimensions <= _MAX_DIMENSIONS:
         raise CheckpointError(f"{header.path}: the tensor '{name}' has {dimensions} dimensions; the file is damaged")
@@ -130,12 +137,22 @@ def _place_tensor(path: Path, file_size: int, data_start: int, record: _TensorRe
         )
     start = data_start + record.offset
     nbytes = prod(shape) // ggml_type.block_size * ggml_type.block_bytes
-    if nbytes == 0 or start + nbytes > file_size:
+    if nbytes == 0:
+        raise CheckpointError(f"{path}: the tensor '{name}' is empty (a dimension is 0); the file is damaged")
+    if start + nbytes > file_size:
         raise CheckpointError(
             f"{path}: the tensor '{name}' would end at byte {start + nbytes}, but the file has {file_size}; "
             "it is cut short, download it again"
         )
     return GgufTensor(name, shape, ggml_type, start, nbytes)
+
+
+def _refuse_overlaps(path: Path, tensors: dict[str, GgufTensor]) -> None:
+    for before, after in pairwise(sorted(tensors.values(), key=lambda tensor: tensor.offset)):
+        if before.offset + before.nbytes > after.offset:
+            raise CheckpointError(
+                f"{path}: the tensors '{before.name}' and '{after.name}' overlap; the file is damaged"
+            )
 
 
 class _Cursor:
@@ -145,7 +162,7 @@ class _Cursor:
         self.path = path
         self.buffer = buffer
         self.position = 0
-        self.size = len(buffer)
+        self.size = min(len(buffer), _MAX_HEADER_BYTES)
 
     def need(self, nbytes: int) -> int:
         """Move past `nbytes` and return where they start."""
@@ -169,6 +186,18 @@ class _Cursor:
         if number * smallest_item > self.size - self.position:
             raise CheckpointError(f"{self.path}: the header announces more than the file holds; download it again")
         return number
+
+    def name(self) -> str:
+        """The name of a key or a tensor, which is shown to people."""
+        try:
+            name = self.take(self.count(smallest_item=1)).decode()
+        except UnicodeDecodeError:
+            name = ""
+        if not name.isprintable():
+            name = ""
+        if not name:
+            raise CheckpointError(f"{self.path}: the header holds a name that is no text; the file is damaged")
+        return name
 
     def string(self) -> str:
         # Vocabularies hold pieces of characters; llama.cpp stores a few that are not valid UTF-8.

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, check, open_checkpoint
 from mistralet.model import MistralSmall
-from mistralet.model.layers import Weight
-from mistralet.quant import QuantizedTensor
+from mistralet.model.layers import Linear, Weight
+from mistralet.native import kernels
+from mistralet.quant import QuantizedTensor, pack
 from mistralet.tokenizer import Tokenizer, tokenizer_from_folder, tokenizer_from_gguf
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -28,7 +29,10 @@ class LoadedModel:
 
 
 def load(path: Path, device: str = "cpu", progress: Progress | None = None) -> LoadedModel:
-    """Load the model and the tokenizer at `path`. On a CPU the weights stay memory-mapped.
+    """Load the model and the tokenizer at `path`.
+
+    On a CPU, float weights stay memory-mapped; quantised matrices are packed for the native kernels, if there are any,
+    and stay memory-mapped otherwise.
 
     Raises:
         ConfigError, CheckpointError, TokenizerError: what is missing, damaged or contradictory.
@@ -50,24 +54,29 @@ def load_weights(
     checkpoint: Checkpoint,
     device: torch.device,
     dtype: torch.dtype | None = None,
+    use_native: bool = True,
     progress: Progress | None = None,
 ) -> MistralSmall:
     """Build the model and give it the weights of a sound checkpoint (see `check`).
 
     Args:
         dtype: of activations; bfloat16 if all weights are, else float32.
+        use_native: multiply quantised matrices with the native kernels, where there are any and the device is a CPU.
         progress: called after each tensor.
     """
     model = MistralSmall(checkpoint.config)
     model.dtype = dtype or _activation_dtype(checkpoint)
+    use_native = use_native and kernels is not None and device.type == "cpu"
     done, total = 0, checkpoint.nbytes
     for module_name, module in model.named_modules():
-        if isinstance(module, Weight):
-            name = f"{module_name}.weight"
-            module.set_weight(_prepare(checkpoint.read(name), model.dtype, device))
+        name = f"{module_name}.weight"
+        if isinstance(module, Weight) and name in checkpoint.tensors:
+            _give(module, checkpoint.read(name), model.dtype, device, use_native)
             done += checkpoint.tensors[name].nbytes
             if progress is not None:
                 progress(done, total)
+    if checkpoint.config.tie_word_embeddings:
+        _give(model.output, model.tok_embeddings.weight, model.dtype, device, use_native)
     return model
 
 
@@ -76,8 +85,14 @@ def _activation_dtype(checkpoint: Checkpoint) -> torch.dtype:
     return torch.bfloat16 if dtypes == {"BF16"} else torch.float32
 
 
-def _prepare(weight: Tensor | QuantizedTensor, dtype: torch.dtype, device: torch.device) -> Tensor | QuantizedTensor:
-    # Norm weights multiply activations directly; matrices keep their own type, `ops.linear` converts them.
-    if isinstance(weight, Tensor) and weight.dim() == 1:
-        weight = weight.to(dtype)
-    return weight.to(device)
+def _give(
+    module: Weight, weight: Tensor | QuantizedTensor, dtype: torch.dtype, device: torch.device, use_native: bool
+) -> None:
+    """Put a weight in its place, in the form the operations on this device take."""
+    if use_native and isinstance(module, Linear) and isinstance(weight, QuantizedTensor):
+        module.set_weight(pack(weight))
+    elif isinstance(weight, Tensor) and weight.dim() == 1:
+        # Norm weights multiply activations directly; matrices keep their own type, `ops.linear` converts them.
+        module.set_weight(weight.to(device, dtype))
+    else:
+        module.set_weight(weight.to(device))

@@ -16,19 +16,21 @@ class CausalAttention(nn.Module):
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.layer = layer
-        self.heads = config.num_attention_heads
-        self.kv_heads = config.num_key_value_heads
         self.head_dim = config.head_dim
-        self.wq = Linear(config.hidden_size, self.heads * self.head_dim)
-        self.wk = Linear(config.hidden_size, self.kv_heads * self.head_dim)
-        self.wv = Linear(config.hidden_size, self.kv_heads * self.head_dim)
-        self.wo = Linear(self.heads * self.head_dim, config.hidden_size)
+        query_size = config.num_attention_heads * config.head_dim
+        kv_size = config.num_key_value_heads * config.head_dim
+        self.wq = Linear(config.hidden_size, query_size)
+        self.wk = Linear(config.hidden_size, kv_size)
+        self.wv = Linear(config.hidden_size, kv_size)
+        self.wo = Linear(query_size, config.hidden_size)
 
     def forward(self, x: Tensor, rotations: Tensor, start: int, cache: KVCache) -> Tensor:
         """`[tokens, hidden_size]` to the same shape; the tokens' keys and values join the cache at `start`."""
-        query = ops.apply_rotary(self.wq(x).unflatten(-1, (self.heads, self.head_dim)), rotations)
-        key = ops.apply_rotary(self.wk(x).unflatten(-1, (self.kv_heads, self.head_dim)), rotations)
-        value = self.wv(x).unflatten(-1, (self.kv_heads, self.head_dim))
+        query, key, value = (
+            projected.unflatten(-1, (-1, self.head_dim))
+            for projected in ops.linear_many(x, (self.wq.weight, self.wk.weight, self.wv.weight))
+        )
+        query, key = ops.apply_rotary(query, rotations), ops.apply_rotary(key, rotations)
         keys, values = cache.store(self.layer, start, key, value)
         return self.wo(ops.causal_attention(query, keys, values).flatten(-2))
 

@@ -6,20 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from mistralet import ops
-from mistralet.quant import QuantizedTensor
+from mistralet.quant import PackedTensor, QuantizedTensor
 
 
 class Weight(nn.Module):
     """A module with one weight. It starts as an empty tensor that holds a shape only (meta device)."""
 
-    weight: Tensor | QuantizedTensor
+    weight: Tensor | QuantizedTensor | PackedTensor
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(shape, device="meta"), requires_grad=False)
 
-    def set_weight(self, weight: Tensor | QuantizedTensor) -> None:
-        """Take a weight as it lies: dense, or packed."""
+    def set_weight(self, weight: Tensor | QuantizedTensor | PackedTensor) -> None:
+        """Take a weight as it lies: dense, quantised, or packed."""
         # nn.Module refuses to put anything but a Parameter in a Parameter's place.
         self._parameters.pop("weight", None)
         if isinstance(weight, Tensor):
@@ -41,6 +41,8 @@ class Linear(Weight):
 
 class Embedding(Weight):
     """One row per token of the vocabulary, weight `[vocab_size, hidden_size]`."""
+
+    weight: Tensor | QuantizedTensor
 
     def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """`[tokens]` to `[tokens, hidden_size]`."""
@@ -72,4 +74,5 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[tokens, hidden_size]` to the same shape."""
-        return self.w2(ops.swiglu(self.w1(x), self.w3(x)))
+        gate, up = ops.linear_many(x, (self.w1.weight, self.w3.weight))
+        return self.w2(ops.swiglu(gate, up))

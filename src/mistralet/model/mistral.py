@@ -38,7 +38,7 @@ class MistralSmall(nn.Module):
         self.tok_embeddings = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.output = None if config.tie_word_embeddings else Linear(config.hidden_size, config.vocab_size)
+        self.output = Linear(config.hidden_size, config.vocab_size)  # the embedding's own weight where they are tied
         if config.vision is not None:
             self.vision_encoder = VisionEncoder(config.vision)
             self.pre_mm_projector_norm = RMSNorm(config.vision.hidden_size, config.vision.projector_norm_eps)
@@ -63,8 +63,7 @@ class MistralSmall(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 scores over the vocabulary: `[tokens, hidden_size]` to `[tokens, vocab_size]`."""
-        weight = self.tok_embeddings.weight if self.output is None else self.output.weight
-        return ops.linear(hidden, weight).to(torch.float32)
+        return self.output(hidden).to(torch.float32)
 
     def encode_images(self, images: list[Tensor]) -> list[Tensor]:
         """Rows that take the place of each image's tokens.

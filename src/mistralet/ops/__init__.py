@@ -2,7 +2,7 @@
 
 from mistralet.ops.activation import gelu, swiglu
 from mistralet.ops.attention import causal_attention, segment_attention
-from mistralet.ops.linear import embedding, linear
+from mistralet.ops.linear import embedding, linear, linear_many
 from mistralet.ops.norm import rms_norm
 from mistralet.ops.rotary import apply_rotary, rotary_table, rotary_table_2d
 
@@ -12,6 +12,7 @@ __all__ = [
     "embedding",
     "gelu",
     "linear",
+    "linear_many",
     "rms_norm",
     "rotary_table",
     "rotary_table_2d",

@@ -6,6 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mistralet.native import kernels
+from mistralet.ops.few_tokens import is_for_native
+
+_LARGEST_HEAD_DIM = 256  # that native/attention.h has registers for
+
 
 def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Attention of the last tokens of a sequence to all tokens up to and including themselves.
@@ -20,6 +25,8 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     tokens, heads, head_dim = query.shape
     kv_heads, context, _ = keys.shape
+    if tokens == 1 and is_for_native(query) and _is_for_native_cache(keys, values):
+        return _attend_native(query, keys, values)
     keys, values = keys.to(query.dtype), values.to(query.dtype)
     if tokens == 1:
         # The query heads that share a key head take the place of tokens, so that each key is read once.
@@ -33,6 +40,27 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, is_causal=mask is None, enable_gqa=True
     )
     return attended[0].transpose(0, 1)
+
+
+def _is_for_native_cache(keys: Tensor, values: Tensor) -> bool:
+    head_dim = keys.shape[-1]
+    return (
+        keys.dtype == torch.float16
+        and head_dim % 16 == 0
+        and head_dim <= _LARGEST_HEAD_DIM
+        and keys.stride() == values.stride()
+        and keys.stride()[1:] == (head_dim, 1)
+    )
+
+
+def _attend_native(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    assert kernels is not None
+    _, heads, head_dim = query.shape
+    kv_heads, context, _ = keys.shape
+    out = torch.empty_like(query)
+    pointers = (query.data_ptr(), keys.data_ptr(), values.data_ptr())
+    kernels.attention(*pointers, keys.stride(0), heads, kv_heads, head_dim, context, head_dim**-0.5, out.data_ptr())
+    return out
 
 
 def segment_attention(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int]) -> Tensor:

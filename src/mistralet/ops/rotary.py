@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mistralet.native import kernels
+from mistralet.ops.few_tokens import is_for_native
+
 
 def rotary_table(positions: Tensor, head_dim: int, theta: float) -> Tensor:
     """Rotations of the text decoder: pair `j` turns by `position * theta ** (-2 j / head_dim)`.
@@ -41,6 +44,10 @@ def apply_rotary(x: Tensor, rotations: Tensor) -> Tensor:
     Returns:
         Like `x`.
     """
+    if is_for_native(x) and kernels is not None:
+        out = torch.empty_like(x)
+        kernels.rotate(x.data_ptr(), rotations.data_ptr(), *x.shape, out.data_ptr())
+        return out
     pairs = torch.view_as_complex(x.to(torch.float32).unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * rotations.unsqueeze(1)).flatten(-2).to(x.dtype)
 

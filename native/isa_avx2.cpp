@@ -1,0 +1,85 @@
+// AVX2 with FMA and F16C: a register holds four weights of 8 rows, so a panel is taken in two halves.
+#include <immintrin.h>
+
+#include "attention.h"
+#include "kernel.h"
+
+namespace mistralet {
+namespace {
+
+struct Avx2 {
+  static constexpr int kLanes = 8;
+  using Int = __m256i;
+  using Float = __m256;
+
+  static Int load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static Int mask_bytes(Int a, char mask) { return _mm256_and_si256(a, _mm256_set1_epi8(mask)); }
+  static Int bit_or(Int a, Int b) { return _mm256_or_si256(a, b); }
+  template <int N> static Int shift_left(Int a) { return _mm256_slli_epi16(a, N); }
+  template <int N> static Int shift_right(Int a) { return _mm256_srli_epi16(a, N); }
+  static Int zero() { return _mm256_setzero_si256(); }
+  static Int splat(int value) { return _mm256_set1_epi32(value); }
+  static Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
+  static Int mul_ints(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
+  static Int load_signed_bytes(const uint8_t* p) {
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
+  template <bool EightBits> static Int add_dot(Int sum, Int codes, const int8_t* quad) {
+    int bits;
+    __builtin_memcpy(&bits, quad, 4);
+    const Int x = _mm256_set1_epi32(bits);
+    const Int ones = _mm256_set1_epi16(1);
+    if constexpr (!EightBits) {
+      return add(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), ones));
+    }
+    // Two products of 8-bit codes do not fit in 16 bits: take the upper seven bits and the lowest apart.
+    const Int upper = mask_bytes(_mm256_srli_epi16(codes, 1), 0x7f);
+    const Int lowest = mask_bytes(codes, 1);
+    const Int twice = _mm256_slli_epi32(_mm256_madd_epi16(_mm256_maddubs_epi16(upper, x), ones), 1);
+    return add(sum, add(twice, _mm256_madd_epi16(_mm256_maddubs_epi16(lowest, x), ones)));
+  }
+
+  static Float zero_floats() { return _mm256_setzero_ps(); }
+  static Float splat_float(float value) { return _mm256_set1_ps(value); }
+  static Float to_floats(Int a) { return _mm256_cvtepi32_ps(a); }
+  static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }
+  static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
+  static float sum(Float a) {
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+  }
+  // exp(x) = 2^n * e^r with |r| <= ln(2) / 2; e^r by its series to the sixth power (relative error below 3e-7).
+  static Float exp(Float x) {
+    x = _mm256_max_ps(x, splat_float(-87.0f));
+    const Int n = _mm256_cvtps_epi32(mul(x, splat_float(1.44269504f)));
+    const Float whole = to_floats(n);
+    Float r = fma(whole, splat_float(-0.693359375f), x);
+    r = fma(whole, splat_float(2.12194440e-4f), r);
+    Float series = splat_float(1.0f / 720);
+    for (const float factor : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
+      series = fma(series, r, splat_float(factor));
+    }
+    return mul(series, _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)));
+  }
+  static Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
+  static void store_floats(float* p, Float a) { _mm256_storeu_ps(p, a); }
+  static Float load_halves(const uint8_t* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Float load_bytes_as_floats(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+};
+
+}  // namespace
+
+void multiply_avx2(Type type, const uint8_t* packed, int64_t rows, const Activations& x, int64_t first, int64_t last,
+                   float* out) {
+  multiply<Avx2>(type, packed, rows, x, first, last, out);
+}
+
+void attend_avx2(const AttentionJob& job, int64_t first, int64_t last) { attend<Avx2>(job, first, last); }
+
+}  // namespace mistralet

@@ -1,0 +1,100 @@
+// Plain C++ for any processor: a "register" is an array of eight lanes that the compiler may vectorise.
+#include <cmath>
+#include <cstring>
+
+#include "attention.h"
+#include "kernel.h"
+
+namespace mistralet {
+namespace {
+
+float from_half(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+  const int exponent = (half >> 10) & 31;
+  const uint32_t fraction = half & 1023;
+  if (exponent == 0) {
+    const float value = std::ldexp(static_cast<float>(fraction), -24);
+    return sign ? -value : value;
+  }
+  const uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : static_cast<uint32_t>(exponent + 112) << 23) | fraction << 13;
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+struct Portable {
+  static constexpr int kLanes = 8;
+  struct Int { uint8_t bytes[4 * kLanes]; };
+  struct Float { float lanes[kLanes]; };
+
+  static int32_t lane(const Int& a, int i) { int32_t v; std::memcpy(&v, a.bytes + 4 * i, 4); return v; }
+  template <class Function> static Int per_lane(Function&& function) {
+    Int result;
+    for (int i = 0; i < kLanes; ++i) {
+      const int32_t v = function(i);
+      std::memcpy(result.bytes + 4 * i, &v, 4);
+    }
+    return result;
+  }
+  template <class Function> static Int per_byte(Function&& function) {
+    Int result;
+    for (int i = 0; i < 4 * kLanes; ++i) result.bytes[i] = static_cast<uint8_t>(function(i));
+    return result;
+  }
+  template <class Function> static Float per_float(Function&& function) {
+    Float result;
+    for (int i = 0; i < kLanes; ++i) result.lanes[i] = function(i);
+    return result;
+  }
+
+  static Int load(const uint8_t* p) { Int a; std::memcpy(a.bytes, p, sizeof a.bytes); return a; }
+  static Int mask_bytes(const Int& a, char mask) { return per_byte([&](int i) { return a.bytes[i] & mask; }); }
+  static Int bit_or(const Int& a, const Int& b) { return per_byte([&](int i) { return a.bytes[i] | b.bytes[i]; }); }
+  // What a shift of 16-bit lanes moves into a neighbouring byte is always masked off by its caller.
+  template <int N> static Int shift_left(const Int& a) { return per_byte([&](int i) { return a.bytes[i] << N; }); }
+  template <int N> static Int shift_right(const Int& a) { return per_byte([&](int i) { return a.bytes[i] >> N; }); }
+  static Int zero() { return Int{}; }
+  static Int splat(int value) { return per_lane([&](int) { return value; }); }
+  static Int add(const Int& a, const Int& b) { return per_lane([&](int i) { return lane(a, i) + lane(b, i); }); }
+  static Int mul_ints(const Int& a, const Int& b) { return per_lane([&](int i) { return lane(a, i) * lane(b, i); }); }
+  static Int load_signed_bytes(const uint8_t* p) { return per_lane([&](int i) { return static_cast<int8_t>(p[i]); }); }
+  template <bool> static Int add_dot(const Int& sum, const Int& codes, const int8_t* quad) {
+    return per_lane([&](int i) {
+      int32_t dot = lane(sum, i);
+      for (int b = 0; b < 4; ++b) dot += codes.bytes[4 * i + b] * quad[b];
+      return dot;
+    });
+  }
+
+  static Float zero_floats() { return Float{}; }
+  static Float splat_float(float value) { return per_float([&](int) { return value; }); }
+  static Float to_floats(const Int& a) { return per_float([&](int i) { return static_cast<float>(lane(a, i)); }); }
+  static Float mul(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] * b.lanes[i]; }); }
+  static Float sub(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] - b.lanes[i]; }); }
+  static Float fma(const Float& a, const Float& b, const Float& c) {
+    return per_float([&](int i) { return std::fma(a.lanes[i], b.lanes[i], c.lanes[i]); });
+  }
+  static float sum(const Float& a) {
+    float total = 0;
+    for (float value : a.lanes) total += value;
+    return total;
+  }
+  static Float exp(const Float& a) { return per_float([&](int i) { return std::exp(a.lanes[i]); }); }
+  static Float load_floats(const float* p) { return per_float([&](int i) { return p[i]; }); }
+  static void store_floats(float* p, const Float& a) { std::memcpy(p, a.lanes, sizeof a.lanes); }
+  static Float load_halves(const uint8_t* p) {
+    return per_float([&](int i) { uint16_t half; std::memcpy(&half, p + 2 * i, 2); return from_half(half); });
+  }
+  static Float load_bytes_as_floats(const uint8_t* p) { return per_float([&](int i) { return static_cast<float>(p[i]); }); }
+};
+
+}  // namespace
+
+void multiply_portable(Type type, const uint8_t* packed, int64_t rows, const Activations& x, int64_t first, int64_t last,
+                       float* out) {
+  multiply<Portable>(type, packed, rows, x, first, last, out);
+}
+
+void attend_portable(const AttentionJob& job, int64_t first, int64_t last) { attend<Portable>(job, first, last); }
+
+}  // namespace mistralet

@@ -1,0 +1,39 @@
+"""A quantised matrix in the order the native kernels read: 16 rows interleaved, the same codes and scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mistralet.native import kernels
+from mistralet.quant.block import QuantizedTensor
+
+# ggml's numbers of the types, which the kernels know them by.
+_TYPE_NUMBERS = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
+
+
+@dataclass(frozen=True)
+class PackedTensor:
+    """A matrix `[rows, columns]` in panels of 16 rows (see native/layout.h)."""
+
+    type_number: int
+    data: Tensor  # uint8 [packed bytes]
+    shape: tuple[int, int]  # rows, columns
+
+
+def packed_nbytes(weight: QuantizedTensor) -> int:
+    """Bytes of `weight` once packed."""
+    assert kernels is not None
+    return int(kernels.packed_bytes(_TYPE_NUMBERS[weight.format.name], *weight.shape))
+
+
+def pack(weight: QuantizedTensor) -> PackedTensor:
+    """Interleave the rows of a matrix on the CPU. Needs the native kernels."""
+    assert kernels is not None
+    type_number = _TYPE_NUMBERS[weight.format.name]
+    source = weight.data.contiguous()
+    data = torch.empty(packed_nbytes(weight), dtype=torch.uint8)
+    kernels.pack(type_number, source.data_ptr(), *weight.shape, data.data_ptr())
+    return PackedTensor(type_number, data, weight.shape)
