@@ -1,5 +1,7 @@
 #include "thread_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -20,7 +22,7 @@ void pause() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : process_(getpid()) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
 }
 
@@ -35,7 +37,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int64_t count, int64_t piece, const std::function<void(int64_t, int64_t)>& body) {
-  if (workers_.empty() || count <= piece) {
+  if (workers_.empty() || count <= piece || is_forked()) {
     if (count > 0) body(0, count);
     return;
   }
@@ -52,6 +54,8 @@ void ThreadPool::run(int64_t count, int64_t piece, const std::function<void(int6
   take_pieces();
   while (busy_.load(std::memory_order_acquire) > 0) pause();
 }
+
+bool ThreadPool::is_forked() const { return getpid() != process_; }
 
 void ThreadPool::take_pieces() {
   for (;;) {

@@ -28,6 +28,9 @@ class ThreadPool {
   void work();
   void take_pieces();
 
+  bool is_forked() const;
+
+  const long process_;  // in a forked child the workers are gone, and the caller does everything
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;

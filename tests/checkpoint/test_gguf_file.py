@@ -248,6 +248,17 @@ def test_an_absurd_count_is_refused_without_taking_memory(make: Any, count: int,
     assert peak < 1 << 18
 
 
+def test_a_header_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """Values take more room in memory than in the file, so that even a true count can be absurd."""
+    path = tmp_path / "sparse.gguf"
+    count = 1 << 32
+    path.write_bytes(gguf_bytes([key("k", array(U8, [], count))]))
+    with path.open("r+b") as file:
+        file.truncate(count + 1000)
+    with pytest.raises(CheckpointError, match="announces more"):
+        read_gguf(path)
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -257,6 +268,7 @@ def test_an_absurd_count_is_refused_without_taking_memory(make: Any, count: int,
         (gguf_bytes([key("k", struct.pack("<IIQ", ARRAY, 99, 1) + bytes(8))]), "unknown kind 99"),
         (gguf_bytes([key("k", NESTED)]), "the file is damaged"),
         (gguf_bytes([key(b"k\xff", scalar(U8, 1))]), "a name that is no text"),
+        (gguf_bytes([key("", scalar(U8, 1))]), "a name that is no text"),
         (gguf_bytes((), [RawTensor(b"t\xff", [4], TENSOR_F32, 0)], DATA), "a name that is no text"),
         (gguf_bytes((), [RawTensor("t\x1b[2J", [4], TENSOR_F32, 0)], DATA), "a name that is no text"),
         (gguf_bytes((), [RawTensor("t", [], TENSOR_F32, 0)], DATA), "'t' has 0 dimensions"),
@@ -283,8 +295,7 @@ def test_a_header_that_contradicts_itself_is_refused(data: bytes, sentence: str,
 )
 def test_tensors_that_overlap_are_refused(first: tuple[int, int], second: tuple[int, int], tmp_path: Path) -> None:
     tensors = [
-        RawTensor(name, [count], TENSOR_F32, offset)
-        for name, (offset, count) in (("one", first), ("two", second))
+        RawTensor(name, [count], TENSOR_F32, offset) for name, (offset, count) in (("one", first), ("two", second))
     ]
     sentence = refusal(gguf_bytes((), tensors, bytes(256)), tmp_path)
     assert "overlap" in sentence
@@ -334,7 +345,9 @@ def test_a_file_without_keys_and_tensors_is_sound(tmp_path: Path) -> None:
     assert (file.metadata, file.tensors) == ({}, {})
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), min_size=1, max_size=8),
     size=st.integers(HEADER_SIZE // 2, len(SOUND)),

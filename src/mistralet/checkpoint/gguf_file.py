@@ -189,13 +189,8 @@ class _Cursor:
 
     def name(self) -> str:
         """The name of a key or a tensor, which is shown to people."""
-        try:
-            name = self.take(self.count(smallest_item=1)).decode()
-        except UnicodeDecodeError:
-            name = ""
-        if not name.isprintable():
-            name = ""
-        if not name:
+        name = self.string()
+        if not name or not name.isprintable():
             raise CheckpointError(f"{self.path}: the header holds a name that is no text; the file is damaged")
         return name
 

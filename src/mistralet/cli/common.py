@@ -55,8 +55,11 @@ def open_model(name: str | None) -> OpenModel:
     with _bar() as bar:
         task = bar.add_task(f"Loading {resolved.name}", total=None)
         from mistralet.engine import Engine, load
+        from mistralet.native import missing_because
 
         loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    if missing_because:
+        messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
     engine = Engine(loaded.model, loaded.tokenizer.stop_ids)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
 
