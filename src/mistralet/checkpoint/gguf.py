@@ -56,9 +56,9 @@ def open_gguf(path: Path, mmproj: Path | None = None) -> Checkpoint:
     Raises:
         ConfigError, CheckpointError: what is missing, damaged, unsupported or contradictory.
     """
-    if _SPLIT.search(path.name):
-        raise CheckpointError(f"{path}: is one part of a split GGUF; join the parts with 'llama-gguf-split --merge'")
     text = read_gguf(path)
+    if _SPLIT.search(path.name) or text.metadata.get("split.count", 1) != 1:
+        raise CheckpointError(f"{path}: is one part of a split GGUF; join the parts with 'llama-gguf-split --merge'")
     if text.metadata.get("general.architecture") == "clip":
         raise CheckpointError(f"{path}: holds only a vision encoder; name the text model's GGUF file beside it")
     files = {path: text}

@@ -20,7 +20,7 @@ _DTYPE_BYTES = {
     **dict.fromkeys(("F32", "I32", "U32"), 4),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
 }
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.safetensors$")
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.safetensors$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def find_shards(folder: Path, stem: str) -> list[Path]:
     elif single.is_file():
         return [single]
     else:
-        names = _names_by_number([path.name for path in folder.glob(f"{stem}-*.safetensors")])
+        names = _names_by_number(folder, stem)
     if not names:
         raise CheckpointError(f"{folder}: has no {stem}.safetensors; download the model again")
+    present = {file.name for file in folder.glob("*.safetensors") if file.is_file()}
     for name in names:
-        if not (folder / name).is_file():
+        if name not in present:
             raise CheckpointError(f"{folder}: the shard '{name}' is missing; download the model again")
     return [folder / name for name in names]
 
@@ -111,11 +112,12 @@ def _names_in_index(index: Path) -> list[str]:
     return names
 
 
-def _names_by_number(found: list[str]) -> list[str]:
-    """All names of a numbered series, of which `found` may be a part."""
-    match = _SHARD.search(found[0]) if found else None
-    if match is None:
-        return sorted(found)
-    count = match.group(2)
-    stem = found[0][: match.start()]
-    return [f"{stem}-{number:05}-of-{count}.safetensors" for number in range(1, min(int(count), 9999) + 1)]
+def _names_by_number(folder: Path, stem: str) -> list[str]:
+    """All names of the numbered series of which at least one file is there."""
+    matches = [_SHARD.search(file.name) for file in folder.glob(f"{stem}-*.safetensors")]
+    counts = sorted({match.group(2) for match in matches if match})
+    if len(counts) > 1:
+        raise CheckpointError(
+            f"{folder}: holds shards of several series (of {', of '.join(counts)}); keep the files of one download"
+        )
+    return [f"{stem}-{number:05}-of-{count}.safetensors" for count in counts for number in range(1, int(count) + 1)]

@@ -18,6 +18,7 @@ REQUIRED: Final = _Required()
 
 # No model of this family comes near; a damaged file must not make us count to a billion.
 LARGEST_COUNT = 1 << 28
+_SMALLEST_NUMBER, _LARGEST_NUMBER = 1e-30, 1e30  # within float32, in which models compute
 _MAX_JSON_BYTES = 64 << 20
 
 
@@ -43,21 +44,23 @@ class Fields:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= maximum:
-            raise self.error(key, f"is {value!r}, but must be a whole number from 1 to {maximum}")
+            raise self.error(key, f"is {_shorten(value)}, but must be a whole number from 1 to {maximum}")
         return value
 
     def number(self, key: str, default: float | _Required = REQUIRED) -> float:
-        """A positive finite number, rounded to the seven digits a float32 field holds."""
+        """A positive number, rounded to the seven digits a float32 field holds."""
         value = self._value(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-            raise self.error(key, f"is {value!r}, but must be a positive number")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (is_number and _SMALLEST_NUMBER <= value <= _LARGEST_NUMBER):
+            limits = f"{_SMALLEST_NUMBER:g} to {_LARGEST_NUMBER:g}"
+            raise self.error(key, f"is {_shorten(value)}, but must be a number from {limits}")
         return float(f"{value:.7g}")
 
     def boolean(self, key: str, default: bool | _Required = REQUIRED) -> bool:
         """true or false."""
         value = self._value(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, f"is {value!r}, but must be true or false")
+            raise self.error(key, f"is {_shorten(value)}, but must be true or false")
         return value
 
     def table(self, key: str) -> Fields:
@@ -105,6 +108,18 @@ def require_divisible(fields: Fields, key: str, value: int, by: int, meaning: st
     """Refuse the file if `value` (of `key`) is not a multiple of `by`."""
     if value % by:
         raise fields.error(key, f"is {value}, which is not a multiple of {meaning} ({by})")
+
+
+def require_room_for_a_token(fields: Fields, key: str, image_size: int, token_size: int) -> None:
+    """Refuse the file if its largest image has no room for one token of `token_size` pixels a side."""
+    if image_size < token_size:
+        raise fields.error(key, f"is {image_size}, but one token covers {token_size} pixels")
+
+
+def require_in_vocabulary(fields: Fields, key: str, token_id: int, vocab_size: int) -> None:
+    """Refuse the file if it names a token that its vocabulary does not have."""
+    if token_id >= vocab_size:
+        raise fields.error(key, f"is {token_id}, but the vocabulary ends at {vocab_size - 1}")
 
 
 def _shorten(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mistralet.config.fields import Fields, require_divisible
+from mistralet.config.fields import Fields, require_divisible, require_room_for_a_token
 from mistralet.config.model import PIXEL_MEAN, PIXEL_STD, ModelConfig, VisionConfig
 
 TEXT_ARCHITECTURES = ("llama", "mistral3")
@@ -35,7 +35,9 @@ def config_from_gguf(
     fields = _subtable(metadata, source, prefix)
     for key, why in _UNSUPPORTED.items():
         fields.refuse(key, why)
-    fields.expect("rope.scaling.type", "none", why="Mistral Small 3 does not scale its rotary embedding")
+    fields.expect("rope.scaling.type", "none", why=_NO_SCALING)
+    for key in ("rope.scaling.factor", "rope.scale_linear"):
+        fields.expect(key, 0, 1, why=_NO_SCALING)
     hidden_size = fields.integer("embedding_length")
     heads = fields.integer("attention.head_count")
     kv_heads = fields.integer("attention.head_count_kv", heads)
@@ -69,6 +71,7 @@ def vision_from_mmproj(metadata: Mapping[str, Any], source: str, text_hidden_siz
     clip.expect("projector_type", "pixtral")
     clip.expect("has_vision_encoder", True)
     clip.expect("use_silu", True)
+    clip.expect("use_gelu", False)
     fields = _subtable(metadata, source, "clip.vision.")
     fields.expect("projector_type", "pixtral")
     if not (clip.has("projector_type") or fields.has("projector_type")):
@@ -79,16 +82,19 @@ def vision_from_mmproj(metadata: Mapping[str, Any], source: str, text_hidden_siz
     heads = fields.integer("attention.head_count")
     require_divisible(fields, "embedding_length", hidden_size, 4 * heads, "two rotary axes per head")
     eps = fields.number("attention.layer_norm_epsilon")
+    image_size, patch_size = fields.integer("image_size"), fields.integer("patch_size")
+    merge_size = fields.integer("spatial_merge_size")
+    require_room_for_a_token(fields, "image_size", image_size, patch_size * merge_size)
     return VisionConfig(
         hidden_size=hidden_size,
         intermediate_size=fields.integer("feed_forward_length"),
         num_hidden_layers=fields.integer("block_count", maximum=4096),
         num_attention_heads=heads,
         head_dim=hidden_size // heads,
-        patch_size=fields.integer("patch_size"),
-        image_size=fields.integer("image_size"),
+        patch_size=patch_size,
+        image_size=image_size,
         num_channels=3,
-        spatial_merge_size=fields.integer("spatial_merge_size"),
+        spatial_merge_size=merge_size,
         rope_theta=_VISION_ROPE_THETA,
         rms_norm_eps=eps,
         projector_norm_eps=eps,
@@ -122,12 +128,21 @@ def _head_dim(fields: Fields, hidden_size: int, heads: int) -> int:
 def _check_pixel_statistics(fields: Fields) -> None:
     for key, expected in (("image_mean", PIXEL_MEAN), ("image_std", PIXEL_STD)):
         stated = fields.values.get(key)
-        if stated is None:
-            continue
-        if len(stated) != 3 or any(abs(a - b) > 1e-4 for a, b in zip(stated, expected, strict=True)):
-            raise fields.error(key, f"is {list(stated)}, but only {list(expected)} is supported")
+        if stated is not None and not _is_close(stated, expected):
+            fields.expect(key, list(expected))
 
 
+def _is_close(stated: object, expected: tuple[float, ...]) -> bool:
+    """Whether `stated` is a list of the numbers `expected`, as far as files round them."""
+    return (
+        isinstance(stated, (list, tuple))
+        and len(stated) == len(expected)
+        and all(isinstance(value, (int, float)) for value in stated)
+        and all(abs(value - other) < 1e-4 for value, other in zip(stated, expected, strict=True))
+    )
+
+
+_NO_SCALING = "Mistral Small 3 does not scale its rotary embedding"
 _UNSUPPORTED = {
     "expert_count": "Mistral Small 3 has no experts",
     "attention.sliding_window": "Mistral Small 3 attends to the whole context",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mistralet.config.fields import Fields, require_divisible
+from mistralet.config.fields import Fields, require_divisible, require_in_vocabulary, require_room_for_a_token
 from mistralet.config.model import IMAGE_TOKEN_ID, ModelConfig, VisionConfig
 
 
@@ -61,6 +61,7 @@ def _vision(outer: Fields, text: Fields) -> VisionConfig:
     outer.expect("vision_feature_layer", -1)
     fields = outer.table("vision_config")
     fields.expect("model_type", "pixtral")
+    fields.expect("num_channels", 3)
     fields.expect(
         "hidden_act",
         "silu",
@@ -68,23 +69,38 @@ def _vision(outer: Fields, text: Fields) -> VisionConfig:
     )
     hidden_size = fields.integer("hidden_size")
     heads = fields.integer("num_attention_heads")
+    require_divisible(fields, "hidden_size", hidden_size, heads, "num_attention_heads")
+    head_dim = _head_dim(fields, hidden_size, heads, rotary_axes=2)
+    if head_dim != hidden_size // heads:
+        raise fields.error("head_dim", f"contradicts hidden_size / num_attention_heads ({hidden_size // heads})")
+    image_size, patch_size = fields.integer("image_size"), fields.integer("patch_size")
+    merge_size = outer.integer("spatial_merge_size")
+    require_room_for_a_token(fields, "image_size", image_size, patch_size * merge_size)
     return VisionConfig(
         hidden_size=hidden_size,
         intermediate_size=fields.integer("intermediate_size"),
         num_hidden_layers=fields.integer("num_hidden_layers", maximum=4096),
         num_attention_heads=heads,
-        head_dim=_head_dim(fields, hidden_size, heads, rotary_axes=2),
-        patch_size=fields.integer("patch_size"),
-        image_size=fields.integer("image_size"),
-        num_channels=fields.integer("num_channels", 3),
-        spatial_merge_size=outer.integer("spatial_merge_size"),
+        head_dim=head_dim,
+        patch_size=patch_size,
+        image_size=image_size,
+        num_channels=3,
+        spatial_merge_size=merge_size,
         rope_theta=_rope_theta(fields),
         rms_norm_eps=1e-5,  # fixed in transformers' Pixtral encoder, as in the reference (SPEC 1.2)
         projector_norm_eps=text.number("rms_norm_eps"),
-        image_token_id=outer.integer(
-            "image_token_id" if outer.has("image_token_id") else "image_token_index", IMAGE_TOKEN_ID
-        ),
+        image_token_id=_image_token_id(outer, text.integer("vocab_size")),
     )
+
+
+def _image_token_id(fields: Fields, vocab_size: int) -> int:
+    """The id of [IMG], from `image_token_index` (old layout) or `image_token_id` (new); both must agree."""
+    key = "image_token_index" if fields.has("image_token_index") else "image_token_id"
+    token_id = fields.integer(key, IMAGE_TOKEN_ID)
+    require_in_vocabulary(fields, key, token_id, vocab_size)
+    if fields.integer("image_token_id", token_id) != token_id:
+        raise fields.error("image_token_id", f"contradicts image_token_index ({token_id})")
+    return token_id
 
 
 def _head_dim(fields: Fields, hidden_size: int, heads: int, rotary_axes: int) -> int:
@@ -112,3 +128,5 @@ def _refuse_rope_scaling(fields: Fields, key: str) -> None:
         table = fields.table(key)
         for name in ("rope_type", "type"):
             table.expect(name, "default", why="Mistral Small 3 does not scale its rotary embedding")
+        if table.has("factor") and not (table.has("rope_type") or table.has("type")):
+            raise table.error("rope_type", "is missing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import torch
 from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, check, open_checkpoint
+from mistralet.engine.packed_file import Progress, packed_matrices
 from mistralet.model import MistralSmall
 from mistralet.model.layers import Linear, Weight
 from mistralet.native import kernels
-from mistralet.quant import QuantizedTensor, pack
+from mistralet.quant import PackedTensor, QuantizedTensor
 from mistralet.tokenizer import Tokenizer, tokenizer_from_folder, tokenizer_from_gguf
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+_EMBEDDING = "tok_embeddings.weight"
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,21 @@ def load_weights(
     Args:
         dtype: of activations; bfloat16 if all weights are, else float32.
         use_native: multiply quantised matrices with the native kernels, where there are any and the device is a CPU.
-        progress: called after each tensor.
+        progress: called while matrices are packed, with the bytes done and all bytes; the rest takes no time.
     """
     model = MistralSmall(checkpoint.config)
     model.dtype = dtype or _activation_dtype(checkpoint)
-    use_native = use_native and kernels is not None and device.type == "cpu"
-    done, total = 0, checkpoint.nbytes
-    for module_name, module in model.named_modules():
-        name = f"{module_name}.weight"
-        if isinstance(module, Weight) and name in checkpoint.tensors:
-            _give(module, checkpoint.read(name), model.dtype, device, use_native)
-            done += checkpoint.tensors[name].nbytes
-            if progress is not None:
-                progress(done, total)
+    modules = {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, Weight)}
+    packed: dict[str, PackedTensor] = {}
+    if use_native and kernels is not None and device.type == "cpu":
+        names = [name for name in checkpoint.tensors if isinstance(modules[name], Linear)]
+        packed = packed_matrices(checkpoint, names + [_EMBEDDING] * checkpoint.config.tie_word_embeddings, progress)
+    # An embedding is looked up row by row, as it lies; only as an output matrix it is packed.
+    tied_output = packed.pop(_EMBEDDING, None)
+    for name in checkpoint.tensors:
+        modules[name].set_weight(packed.get(name) or _on_device(checkpoint.read(name), model.dtype, device))
     if checkpoint.config.tie_word_embeddings:
-        _give(model.output, model.tok_embeddings.weight, model.dtype, device, use_native)
+        model.output.set_weight(tied_output or model.tok_embeddings.weight)
     return model
 
 
@@ -85,14 +85,8 @@ def _activation_dtype(checkpoint: Checkpoint) -> torch.dtype:
     return torch.bfloat16 if dtypes == {"BF16"} else torch.float32
 
 
-def _give(
-    module: Weight, weight: Tensor | QuantizedTensor, dtype: torch.dtype, device: torch.device, use_native: bool
-) -> None:
-    """Put a weight in its place, in the form the operations on this device take."""
-    if use_native and isinstance(module, Linear) and isinstance(weight, QuantizedTensor):
-        module.set_weight(pack(weight))
-    elif isinstance(weight, Tensor) and weight.dim() == 1:
-        # Norm weights multiply activations directly; matrices keep their own type, `ops.linear` converts them.
-        module.set_weight(weight.to(device, dtype))
-    else:
-        module.set_weight(weight.to(device))
+def _on_device(weight: Tensor | QuantizedTensor, dtype: torch.dtype, device: torch.device) -> Tensor | QuantizedTensor:
+    # Norm weights multiply activations directly; matrices keep their own type, `ops.linear` converts them.
+    if isinstance(weight, Tensor) and weight.dim() == 1:
+        return weight.to(device, dtype)
+    return weight.to(device)

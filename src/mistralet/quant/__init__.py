@@ -4,7 +4,7 @@ Every block format is one file that says how codes, scales and offsets are packe
 """
 
 from mistralet.quant.block import BlockFormat, QuantizedTensor, UnpackedBlocks
-from mistralet.quant.packed import PackedTensor, pack
+from mistralet.quant.packed import PackedTensor, pack, packed_nbytes
 from mistralet.quant.q4_0 import Q4_0
 from mistralet.quant.q4_1 import Q4_1
 from mistralet.quant.q4_k import Q4_K
@@ -16,4 +16,4 @@ from mistralet.quant.q8_0 import Q8_0
 
 FORMATS = {block_format.name: block_format for block_format in (Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K)}
 
-__all__ = ["FORMATS", "BlockFormat", "PackedTensor", "QuantizedTensor", "UnpackedBlocks", "pack"]
+__all__ = ["FORMATS", "BlockFormat", "PackedTensor", "QuantizedTensor", "UnpackedBlocks", "pack", "packed_nbytes"]

@@ -22,6 +22,11 @@ class PackedTensor:
     data: Tensor  # uint8 [packed bytes]
     shape: tuple[int, int]  # rows, columns
 
+    @classmethod
+    def of(cls, weight: QuantizedTensor, data: Tensor) -> PackedTensor:
+        """`weight`, whose packed form lies in `data`."""
+        return cls(_TYPE_NUMBERS[weight.format.name], data, weight.shape)
+
 
 def packed_nbytes(weight: QuantizedTensor) -> int:
     """Bytes of `weight` once packed."""
@@ -32,8 +37,7 @@ def packed_nbytes(weight: QuantizedTensor) -> int:
 def pack(weight: QuantizedTensor) -> PackedTensor:
     """Interleave the rows of a matrix on the CPU. Needs the native kernels."""
     assert kernels is not None
-    type_number = _TYPE_NUMBERS[weight.format.name]
+    packed = PackedTensor.of(weight, torch.empty(packed_nbytes(weight), dtype=torch.uint8))
     source = weight.data.contiguous()
-    data = torch.empty(packed_nbytes(weight), dtype=torch.uint8)
-    kernels.pack(type_number, source.data_ptr(), *weight.shape, data.data_ptr())
-    return PackedTensor(type_number, data, weight.shape)
+    kernels.pack(packed.type_number, source.data_ptr(), *weight.shape, packed.data.data_ptr())
+    return packed

@@ -1,0 +1,131 @@
+"""The matrices of a model, packed for the native kernels; a large model's are kept in a file, to be mapped next time.
+
+Layout of the file: a line of JSON (what it was made from, place and size of each matrix), padding, then the matrices,
+each at a multiple of 4096 bytes. It is made in one step; if anything about it or its source differs, it is made anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+
+from mistralet.checkpoint import Checkpoint
+from mistralet.quant import PackedTensor, QuantizedTensor, pack, packed_nbytes
+
+# Smaller models are packed in less time than it takes to look for the file.
+SMALLEST = 256 << 20  # bytes
+# Left free on the disk after the file is written.
+_ROOM = 1 << 30
+_ALIGNMENT = 4096
+_HEADER_BYTES = 256  # at most, for one matrix
+_LAYOUT_VERSION = 1  # of native/layout.h: a file of another version is made anew
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+
+def packed_matrices(
+    checkpoint: Checkpoint, names: Iterable[str], progress: Progress | None = None
+) -> dict[str, PackedTensor]:
+    """The quantised ones among the matrices `names` of a checkpoint, packed, by name.
+
+    Those of a large model are mapped from its file, which is written first if need be. If the model is small, or the
+    disk has no room for the file, they are packed in memory.
+    """
+    weights = {name: weight for name in names if isinstance(weight := checkpoint.read(name), QuantizedTensor)}
+    header = _plan(checkpoint, weights)
+    folder = platformdirs.user_cache_path("mistralet") / "packed"
+    path = folder / f"{header['source']}-{header['identity']}.bin"
+    if header["bytes"] >= SMALLEST:
+        try:
+            if _read_header(path) != header:
+                _write(path, header, _pack_each(weights, progress))
+            return _map(path, header, weights)
+        except OSError:
+            pass  # the file only saves time
+    return dict(_pack_each(weights, progress))
+
+
+def _pack_each(weights: dict[str, QuantizedTensor], progress: Progress | None) -> Iterator[tuple[str, PackedTensor]]:
+    done, total = 0, sum(weight.nbytes for weight in weights.values())
+    for name, weight in weights.items():
+        yield name, pack(weight)
+        done += weight.nbytes
+        if progress is not None:
+            progress(done, total)
+
+
+def _plan(checkpoint: Checkpoint, weights: dict[str, QuantizedTensor]) -> dict[str, Any]:
+    """The header of the file: it says what the file holds, and from which files of which state that was made."""
+    files = sorted({checkpoint.tensors[name].file.resolve() for name in weights})
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    places = {}
+    end = (1 + len(weights) * _HEADER_BYTES // _ALIGNMENT) * _ALIGNMENT
+    for name, weight in weights.items():
+        nbytes = packed_nbytes(weight)
+        places[name] = [end, nbytes]
+        end += (nbytes + _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
+    return {
+        "source": _digest([str(file) for file in files]),
+        "identity": _digest([_LAYOUT_VERSION, stats]),
+        "bytes": end,
+        "places": places,
+    }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+def _read_header(path: Path) -> Any:
+    """The header of a whole file; None if there is none."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline(64 << 20))
+        return header if path.stat().st_size == header["bytes"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, header: dict[str, Any], matrices: Iterable[tuple[str, PackedTensor]]) -> None:
+    """Write the file. Raises `OSError` if that would fill the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(path.parent).free < header["bytes"] + _ROOM:
+        raise OSError(errno.ENOSPC, "the disk is nearly full")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.truncate(header["bytes"])
+            file.write(json.dumps(header).encode() + b"\n")
+            for name, matrix in matrices:
+                file.seek(header["places"][name][0])
+                file.write(matrix.data.numpy().data)
+            file.flush()
+            os.fsync(file.fileno())
+        for old in path.parent.glob(f"{header['source']}-*.bin"):
+            old.unlink(missing_ok=True)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _map(path: Path, header: dict[str, Any], weights: dict[str, QuantizedTensor]) -> dict[str, PackedTensor]:
+    with path.open("rb") as file:
+        # Private, so that torch takes it for memory of its own; nothing is ever written to it.
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    matrices = {}
+    for name, (offset, nbytes) in header["places"].items():
+        data = torch.frombuffer(buffer, dtype=torch.uint8, count=nbytes, offset=offset)
+        matrices[name] = PackedTensor.of(weights[name], data)
+    return matrices
