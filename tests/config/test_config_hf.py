@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mistralet.config import ModelConfig, config_from_hf, config_from_native
 from mistralet.errors import ConfigError
 from support.published import CONFIG_3_0, CONFIG_3_1, PARAMS_3_0, PARAMS_3_2, SMALL_3_0, SMALL_3_2
-from support.tables import NO_COUNTS, NO_NUMBERS, REMOVED, Path, changed, damaged
+from support.tables import NO_COUNTS, NO_NUMBERS, REMOVED, Path, changed, damaged, outcome
 
 SOURCE = "folder/config.json"
 
@@ -195,7 +195,11 @@ def test_a_measure_must_be_a_positive_number_in_reason(path: Path) -> None:
         ),
         (("vision_config", "model_type"), "siglip", "'vision_config.model_type' is 'siglip'"),
         (("vision_config", "hidden_act"), "gelu", "the encoder was trained with silu"),
-        (("vision_config", "head_dim"), 32, "'vision_config.head_dim' contradicts hidden_size / num_attention_heads (64)"),
+        (
+            ("vision_config", "head_dim"),
+            32,
+            "'vision_config.head_dim' contradicts hidden_size / num_attention_heads (64)",
+        ),
         (("vision_config", "num_attention_heads"), 15, "which is not a multiple of num_attention_heads (15)"),
         (("vision_config", "image_size"), 27, "'vision_config.image_size' is 27, but one token covers 28 pixels"),
     ],
@@ -206,12 +210,8 @@ def test_what_the_model_does_not_have_or_contradicts_itself_is_refused(path: Pat
     assert sentence in message
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(values=damaged(CONFIG_3_0, CONFIG_3_1, NEW_3_1))
 def test_any_json_object_gives_a_config_or_a_config_error(values: dict[str, Any]) -> None:
-    try:
-        config = config_from_hf(values, SOURCE)
-    except ConfigError as error:
-        assert str(error).startswith(f"{SOURCE}: '")
-    else:
-        assert isinstance(config, ModelConfig)
+    result = outcome(lambda: config_from_hf(values, SOURCE))
+    assert isinstance(result, ModelConfig) or result.startswith(f"{SOURCE}: '")

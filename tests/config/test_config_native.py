@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from mistralet.config import ModelConfig, config_from_native
 from mistralet.errors import ConfigError
 from support.published import PARAMS_3_0, PARAMS_3_2, SMALL_3_0, SMALL_3_2
-from support.tables import NO_COUNTS, NO_NUMBERS, REMOVED, Path, changed, damaged
+from support.tables import NO_COUNTS, NO_NUMBERS, REMOVED, Path, changed, damaged, outcome
 
 SOURCE = "folder/params.json"
 
@@ -53,7 +53,17 @@ def test_what_may_be_absent_or_written_in_another_way(path: Path, value: Any, ch
     assert config_from_native(changed(PARAMS_3_2, path, value), SOURCE) == replace(SMALL_3_2, **changes)
 
 
-REQUIRED = ["dim", "n_layers", "head_dim", "hidden_dim", "n_heads", "n_kv_heads", "norm_eps", "vocab_size", "rope_theta"]
+REQUIRED = [
+    "dim",
+    "n_layers",
+    "head_dim",
+    "hidden_dim",
+    "n_heads",
+    "n_kv_heads",
+    "norm_eps",
+    "vocab_size",
+    "rope_theta",
+]
 REQUIRED_OF_VISION = [
     "hidden_size",
     "patch_size",
@@ -110,7 +120,7 @@ def test_a_measure_must_be_a_positive_number_in_reason(path: Path) -> None:
         (("vision_encoder", "mm_projector_id"), "mlp", "'vision_encoder.mm_projector_id' is 'mlp'"),
         (("vision_encoder", "add_pre_mm_projector_layer_norm"), False, "add_pre_mm_projector_layer_norm' is False"),
         (("vision_encoder", "max_image_size"), 1024, "max_image_size' contradicts image_size (1540)"),
-        (("vision_encoder", "image_size"), 14, "image_size' is 14, but one token covers 28 pixels"),
+        (("vision_encoder", "patch_size"), 1000, "image_size' is 1540, but one token covers 2000 pixels"),
         (("vision_encoder", "image_token_id"), 131_072, "image_token_id' is 131072, but the vocabulary ends at 131071"),
         (("vision_encoder", "num_attention_heads"), 15, "hidden_size' is 1024, which is not a multiple"),
         (("n_heads",), 30, "'n_heads' is 30, which is not a multiple of n_kv_heads (8)"),
@@ -123,12 +133,8 @@ def test_what_the_model_does_not_have_or_contradicts_itself_is_refused(path: Pat
     assert sentence in message
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(values=damaged(PARAMS_3_0, PARAMS_3_2))
 def test_any_json_object_gives_a_config_or_a_config_error(values: dict[str, Any]) -> None:
-    try:
-        config = config_from_native(values, SOURCE)
-    except ConfigError as error:
-        assert str(error).startswith(f"{SOURCE}: '")
-    else:
-        assert isinstance(config, ModelConfig)
+    result = outcome(lambda: config_from_native(values, SOURCE))
+    assert isinstance(result, ModelConfig) or result.startswith(f"{SOURCE}: '")

@@ -116,28 +116,22 @@ CONFIG_3_1: dict[str, Any] = {
     "vision_feature_layer": -1,
 }
 
-_GGUF_TEXT: dict[str, Any] = {
-    "block_count": 40,
-    "context_length": 131072,
-    "embedding_length": 5120,
-    "feed_forward_length": 32768,
-    "attention.head_count": 32,
-    "attention.head_count_kv": 8,
-    "attention.key_length": 128,
-    "attention.value_length": 128,
-    "attention.layer_norm_rms_epsilon": 9.999999747378752e-06,  # 1e-5 as a float32 holds it
-    "rope.freq_base": 1000000000.0,
-    "rope.dimension_count": 128,
-    "vocab_size": 131072,
+GGUF_3_2: dict[str, Any] = {
+    "general.architecture": "llama",
+    "llama.block_count": 40,
+    "llama.context_length": 131072,
+    "llama.embedding_length": 5120,
+    "llama.feed_forward_length": 32768,
+    "llama.attention.head_count": 32,
+    "llama.attention.head_count_kv": 8,
+    "llama.attention.key_length": 128,
+    "llama.attention.value_length": 128,
+    "llama.attention.layer_norm_rms_epsilon": 9.999999747378752e-06,  # 1e-5 as a float32 holds it
+    "llama.rope.freq_base": 1000000000.0,
+    "llama.rope.dimension_count": 128,
+    "llama.vocab_size": 131072,
 }
-
-
-def gguf_metadata(architecture: str = "llama", **changes: Any) -> dict[str, Any]:
-    """The keys of a GGUF file of 3.2; `changes` name keys without the architecture, dots as underscores twice."""
-    table = _GGUF_TEXT | {name.replace("__", "."): value for name, value in changes.items()}
-    return {"general.architecture": architecture} | {f"{architecture}.{key}": value for key, value in table.items()}
-
-
+GGUF_3_0: dict[str, Any] = GGUF_3_2 | {"llama.context_length": 32768, "llama.rope.freq_base": 100000000.0}
 MMPROJ: dict[str, Any] = {
     "general.architecture": "clip",
     "clip.has_vision_encoder": True,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+
+from mistralet.errors import ConfigError
 
 REMOVED = object()
 
@@ -62,3 +65,11 @@ def damaged(*tables: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
     keys = st.sampled_from(sorted({path[-1] for table in tables for path in paths(table)}))
     return st.sampled_from(tables).flatmap(damage) | st.dictionaries(keys | st.text(max_size=8), JSON, max_size=12)
+
+
+def outcome(read: Callable[[], Any]) -> Any:
+    """What `read` gives, or the text of the `ConfigError` it raises."""
+    try:
+        return read()
+    except ConfigError as error:
+        return str(error)

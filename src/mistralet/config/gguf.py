@@ -137,7 +137,7 @@ def _is_close(stated: object, expected: tuple[float, ...]) -> bool:
     return (
         isinstance(stated, (list, tuple))
         and len(stated) == len(expected)
-        and all(isinstance(value, (int, float)) for value in stated)
+        and all(isinstance(value, float) for value in stated)
         and all(abs(value - other) < 1e-4 for value, other in zip(stated, expected, strict=True))
     )
 
