@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mistralet.checkpoint import open_checkpoint
-from mistralet.checkpoint.plan import CONTEXTS, HEADROOM, Plan, plan_checkpoint, plan_release
+from mistralet.checkpoint.plan import CONTEXTS, HEADROOM, plan_checkpoint, plan_release
 from mistralet.machine import Memory
 from support.published import SMALL_3_0, SMALL_3_2
 from support.random_models import TEXT, TEXT_AND_VISION, checkpoint_of, random_weights
@@ -28,9 +27,7 @@ def test_the_release_in_q4_k_m() -> None:
     assert plan.weights["vision"] + plan.weights["projector"] == pytest.approx(0.878e9, rel=1e-3)  # SPEC 2.3
 
 
-@pytest.mark.parametrize(
-    ("tokens", "nbytes"), [(1, 163_840), (32_768, 5_368_709_120), (131_072, 21_474_836_480)]
-)
+@pytest.mark.parametrize(("tokens", "nbytes"), [(1, 163_840), (32_768, 5_368_709_120), (131_072, 21_474_836_480)])
 def test_the_cache_of_the_release(tokens: int, nbytes: int) -> None:
     plan = plan_release(SMALL_3_2, "BF16")
     assert plan.kv_bytes(tokens) == nbytes
@@ -80,19 +77,3 @@ def test_a_gguf_file_is_planned_from_the_sizes_in_it(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(tiny_gguf(TEXT_KEYS))
     assert plan_checkpoint(open_checkpoint(path)).weights == {"text": 32}
-
-
-def test_the_mix_spends_more_bits_on_the_first_and_last_eighth_and_every_third_layer_between() -> None:
-    """One layer more costs the same wherever `attention.wv` and `feed_forward.w2` are packed alike."""
-
-    def extra(layers: int) -> int:
-        one = plan_release(replace(SMALL_3_0, num_hidden_layers=layers), "Q4_K_M")
-        return one.weights["text"]
-
-    matrix_blocks = {"wv": 1024 * 5120 // 256, "w2": 5120 * 32_768 // 256}
-    dearer = sum(matrix_blocks.values()) * (210 - 144)
-    cheap = plan_release(replace(SMALL_3_0, num_hidden_layers=1), "Q4_K_M")
-    assert isinstance(cheap, Plan)
-    # 40 layers: 5 at each end, and every third of the 30 between.
-    base = (extra(40) - 20 * dearer) - (extra(32) - 16 * dearer)
-    assert base % 8 == 0

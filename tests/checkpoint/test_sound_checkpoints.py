@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from mistralet.checkpoint import check, find_problems, open_checkpoint
 from mistralet.checkpoint.hf import canonical_name
 from mistralet.config import tensor_shapes
 from mistralet.engine.load import load_weights
-from mistralet.errors import CheckpointError, ConfigError, MistraletError
-from support.gguf_bytes import STRING, U32, RawTensor, gguf_bytes, key, scalar
-from support.tiny_mistral import Reference, mistral3_reference, write_gguf, write_hf_new, write_hf_old, write_native
+from mistralet.errors import CheckpointError, MistraletError
+from support.tiny_mistral import Reference, mistral3_reference, write_gguf, write_hf_new, write_native
 
 
 @pytest.fixture(scope="module")
@@ -71,53 +69,6 @@ def test_a_sound_model_has_no_problems(native: Path) -> None:
     assert find_problems(open_checkpoint(native)) == []
 
 
-@pytest.mark.parametrize("length", [0, 4, 8, 100, 5000, -1])
-def test_a_cut_safetensors_file_is_refused(length: int, native: Path) -> None:
-    file = native / "consolidated.safetensors"
-    file.write_bytes(file.read_bytes()[:length])
-    assert "cut short or damaged" in refusal(native)
-
-
-def test_a_header_longer_than_the_file_is_refused(native: Path) -> None:
-    file = native / "consolidated.safetensors"
-    file.write_bytes((2**62).to_bytes(8, "little") + file.read_bytes()[8:])
-    assert "cut short or damaged" in refusal(native)
-
-
-@pytest.mark.parametrize("write", [write_native, write_hf_new, write_hf_old])
-def test_a_missing_shard_is_named(write: Callable[..., Path], reference: Reference, tmp_path: Path) -> None:
-    folder = write(reference, tmp_path, shards=3)
-    (shard,) = folder.glob("*-00002-of-00003.safetensors")
-    shard.unlink()
-    assert f"the shard '{shard.name}' is missing" in refusal(folder)
-    (index,) = folder.glob("*.index.json")
-    index.unlink()
-    assert f"the shard '{shard.name}' is missing" in refusal(folder)
-
-
-@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "sub/model.safetensors", "model.bin"])
-def test_an_index_names_files_of_its_own_folder_only(name: str, reference: Reference, tmp_path: Path) -> None:
-    folder = write_hf_new(reference, tmp_path, shards=2)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": name}}))
-    assert "which is no safetensors file beside it" in refusal(folder)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"weight_map": 3}', "\xff"])
-def test_a_damaged_index_is_refused(text: str, reference: Reference, tmp_path: Path) -> None:
-    folder = write_hf_new(reference, tmp_path, shards=2)
-    (folder / "model.safetensors.index.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises((CheckpointError, ConfigError), match=r"index\.json"):
-        open_checkpoint(folder)
-
-
-def test_a_tensor_in_two_shards_is_refused(reference: Reference, tmp_path: Path) -> None:
-    folder = write_native(reference, tmp_path, shards=2)
-    first, second = sorted(folder.glob("*.safetensors"))
-    save_file(load_file(second) | {"norm.weight": torch.ones(48)}, second)
-    save_file(load_file(first) | {"norm.weight": torch.ones(48)}, first)
-    assert "'norm.weight' is also in" in refusal(folder)
-
-
 def test_hugging_face_names_of_both_layouts_mean_the_same() -> None:
     for old, new, name in [
         (
@@ -161,12 +112,6 @@ class TestGguf:
         path.write_bytes(data[:-50])
         assert "cut short" in refusal(path)
 
-    def test_the_folder_will_do_if_it_holds_one_model(self, reference: Reference, tmp_path: Path) -> None:
-        path = write_gguf(reference, tmp_path)
-        assert open_checkpoint(tmp_path).path == path
-        (tmp_path / "second.gguf").write_bytes(path.read_bytes())
-        assert "holds 2 GGUF files" in refusal(tmp_path)
-
     def test_without_its_mmproj_a_model_reads_text_only(self, reference: Reference, tmp_path: Path) -> None:
         path = write_gguf(reference, tmp_path)
         assert open_checkpoint(path).config.vision is not None
@@ -174,50 +119,6 @@ class TestGguf:
         checkpoint = open_checkpoint(path)
         assert checkpoint.config.vision is None
         check(checkpoint)
-
-    def test_several_mmproj_files_are_refused(self, reference: Reference, tmp_path: Path) -> None:
-        path = write_gguf(reference, tmp_path)
-        (tmp_path / "mmproj-other.gguf").write_bytes((tmp_path / "mmproj-model.gguf").read_bytes())
-        assert "several mmproj files" in refusal(path)
-
-    def test_the_mmproj_itself_is_no_model(self, reference: Reference, tmp_path: Path) -> None:
-        write_gguf(reference, tmp_path)
-        assert "holds only a vision encoder" in refusal(tmp_path / "mmproj-model.gguf")
-
-    def test_the_mmproj_of_another_model_is_refused(self, reference: Reference, tmp_path: Path) -> None:
-        path = write_gguf(reference, tmp_path)
-        mmproj = tmp_path / "mmproj-model.gguf"
-        width = b"clip.vision.projection_dim" + (4).to_bytes(4, "little")
-        data = mmproj.read_bytes()
-        mmproj.write_bytes(data.replace(width + (48).to_bytes(4, "little"), width + (64).to_bytes(4, "little")))
-        assert "'clip.vision.projection_dim' is 64, but only 48" in refusal(path, ConfigError)
-
-    def test_a_part_of_a_split_file_is_refused(self, reference: Reference, tmp_path: Path) -> None:
-        path = write_gguf(reference, tmp_path).rename(tmp_path / "model-00001-of-00002.gguf")
-        assert "one part of a split GGUF" in refusal(path)
-
-    def test_ollamas_single_file_with_vision_is_refused(self, tmp_path: Path) -> None:
-        path = tmp_path / "model.gguf"
-        keys = [
-            key("general.architecture", scalar(STRING, "mistral3")),
-            key("mistral3.vision.block_count", scalar(U32, 24)),
-        ]
-        path.write_bytes(gguf_bytes(keys, [RawTensor("t", (4,), 0, 0)], bytes(32)))
-        assert "separate mmproj file" in refusal(path, ConfigError)
-
-
-def test_a_place_without_a_model_is_refused(tmp_path: Path) -> None:
-    assert "holds no model" in refusal(tmp_path)
-    (tmp_path / "notes.txt").write_text("hello")
-    assert "is no model" in refusal(tmp_path / "notes.txt")
-
-
-def test_of_two_formats_in_a_folder_the_one_with_weights_is_taken(reference: Reference, tmp_path: Path) -> None:
-    write_hf_new(reference, tmp_path)
-    (tmp_path / "params.json").write_text("{}")
-    assert open_checkpoint(tmp_path).format == "huggingface"
-    write_native(reference, tmp_path)
-    assert open_checkpoint(tmp_path).format == "native"
 
 
 @pytest.mark.parametrize("write", [write_native, write_hf_new, write_gguf])
