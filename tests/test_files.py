@@ -11,12 +11,12 @@ import pytest
 from mistralet.files import write_atomically
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What the tests make go wrong."""
 
 
 def fail(*_: object, **__: object) -> None:
-    raise Fault
+    raise FaultError
 
 
 def names(folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def test_the_file_holds_the_data_and_nothing_else_is_left(data: bytes, before: b
     assert names(tmp_path) == ["file.json"]
 
 
-@pytest.mark.parametrize("broken", ["os.fdopen", "os.fsync", "pathlib.Path.replace"])
+@pytest.mark.parametrize("broken", ["pathlib.Path.open", "shutil.copymode", "os.fsync", "pathlib.Path.replace"])
 def test_a_fault_leaves_the_old_file_and_no_temporary_one(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,7 +42,7 @@ def test_a_fault_leaves_the_old_file_and_no_temporary_one(
     path.write_bytes(b"old")
     with monkeypatch.context() as faulty:
         faulty.setattr(broken, fail)
-        with pytest.raises(Fault):
+        with pytest.raises(FaultError):
             write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file.json"]
@@ -74,6 +74,12 @@ def test_the_data_is_on_the_disk_before_the_name_changes(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "fsync", record)
     write_atomically(path, b"12345")
     assert seen == [(False, 5)]
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 255)
+    write_atomically(path, b"new")
+    assert names(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("where", ["gone/file.json", "folder", "x" * 300])

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,9 @@ import psutil
 from mistralet.errors import UsageError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+_SIZE = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([KMGT]?I?)B?\s*", re.ASCII)
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUP_CPU_QUOTA = "/sys/fs/cgroup/cpu.max"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def available_cpus() -> int:
     """Processors this process may use: those it is bound to, or fewer where a container has a quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = Path(_CGROUP_CPU_QUOTA).read_text().split()
         count = min(count, max(1, int(quota) // int(period)))
     except (OSError, ValueError):  # no quota, or "max"
         pass
@@ -54,11 +57,11 @@ def gpus() -> list[Memory]:
         return []
     query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        listing = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+        listing = subprocess.run(query, capture_output=True, errors="replace", timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
     rows = [line.rsplit(",", 1) for line in listing.splitlines() if "," in line]
-    return [Memory(name.strip(), int(mib) * 2**20) for name, mib in rows if mib.strip().isdigit()]
+    return [Memory(name.strip(), int(mib) * 2**20) for name, mib in rows if mib.strip().isdecimal()]
 
 
 def parse_size(text: str) -> int:
@@ -67,10 +70,10 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: it is no size.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", text.upper())
+    match = _SIZE.fullmatch(text.upper())
     if match is None or match.group(2) not in _UNITS:
         raise UsageError(f"'{text}' is no size; write for example 24GB or 24GiB.")
-    return int(float(match.group(1)) * _UNITS[match.group(2)])
+    return int(Fraction(match.group(1)) * _UNITS[match.group(2)])
 
 
 def format_bytes(nbytes: int) -> str:

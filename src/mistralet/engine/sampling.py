@@ -12,6 +12,8 @@ from mistralet.errors import UsageError
 
 # What the model cards of all three releases recommend (SPEC 3.2).
 DEFAULT_TEMPERATURE = 0.15
+# Dividing by less would overflow float32; so near to 0 only the likeliest token is drawn anyway.
+_SMALLEST_TEMPERATURE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -46,5 +48,5 @@ class Sampler:
         """A token id drawn by the scores `logits` (float32 `[vocab_size]`)."""
         if self.params.temperature == 0:
             return int(logits.argmax())
-        probabilities = torch.softmax(logits.cpu() / self.params.temperature, dim=-1)
+        probabilities = torch.softmax(logits.cpu() / max(self.params.temperature, _SMALLEST_TEMPERATURE), dim=-1)
         return int(torch.multinomial(probabilities, 1, generator=self._random))

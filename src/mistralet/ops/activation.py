@@ -12,7 +12,7 @@ from mistralet.ops.few_tokens import is_for_native
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """`silu(gate) * up`, element by element (Shazeer 2020, "GLU Variants Improve Transformer")."""
-    if is_for_native(gate) and kernels is not None:
+    if is_for_native(gate, up) and kernels is not None:
         out = torch.empty_like(gate)
         kernels.swiglu(gate.data_ptr(), up.data_ptr(), gate.numel(), out.data_ptr())
         return out

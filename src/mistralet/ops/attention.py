@@ -45,7 +45,7 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 def _is_for_native_cache(keys: Tensor, values: Tensor) -> bool:
     head_dim = keys.shape[-1]
     return (
-        keys.dtype == torch.float16
+        keys.dtype == values.dtype == torch.float16
         and head_dim % 16 == 0
         and head_dim <= _LARGEST_HEAD_DIM
         and keys.stride() == values.stride()

@@ -14,12 +14,13 @@ from mistralet.native import kernels
 _FEW = 8  # tokens
 
 
-def is_for_native(x: Tensor) -> bool:
-    """Whether `x` (`[tokens, ...]`) is float32 on the CPU, contiguous and of few tokens, and there are kernels."""
-    return (
-        kernels is not None
-        and x.shape[0] <= _FEW
-        and x.dtype == torch.float32
-        and x.device.type == "cpu"
-        and x.is_contiguous()
-    )
+def is_for_native(x: Tensor, *operands: Tensor) -> bool:
+    """Whether `x` (`[tokens, ...]`) is of few tokens, there are kernels, and they can read all tensors as they lie.
+
+    The kernels take addresses: contiguous float32 (rotations: complex64) on the CPU.
+    """
+    return kernels is not None and x.shape[0] <= _FEW and all(map(_is_readable, (x, *operands)))
+
+
+def _is_readable(x: Tensor) -> bool:
+    return x.dtype in (torch.float32, torch.complex64) and x.device.type == "cpu" and x.is_contiguous()

@@ -14,7 +14,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
     Computed in float32 and rounded to the type of `x` before the weight is applied, as the reference does (SPEC 1.1).
     """
-    if is_for_native(x) and kernels is not None:
+    if is_for_native(x, weight) and kernels is not None:
         out = torch.empty_like(x)
         size = x.shape[-1]
         kernels.rms_norm(x.data_ptr(), weight.data_ptr(), eps, x.numel() // size, size, out.data_ptr())

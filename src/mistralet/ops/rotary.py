@@ -44,7 +44,7 @@ def apply_rotary(x: Tensor, rotations: Tensor) -> Tensor:
     Returns:
         Like `x`.
     """
-    if is_for_native(x) and kernels is not None:
+    if is_for_native(x, rotations) and kernels is not None:
         out = torch.empty_like(x)
         kernels.rotate(x.data_ptr(), rotations.data_ptr(), *x.shape, out.data_ptr())
         return out

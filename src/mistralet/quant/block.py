@@ -70,12 +70,12 @@ class QuantizedTensor:
 
     def unpack(self) -> UnpackedBlocks:
         """Codes int8 `[rows, columns]`; scales and offsets float32 `[rows, columns // group_size]`."""
-        rows = self.data.shape[0]
+        by_group = (self.shape[0], self.columns // self.format.group_size)
         blocks = self.format.unpack(self.data.reshape(-1, self.format.block_bytes))
         return UnpackedBlocks(
-            blocks.codes.view(rows, self.columns),
-            blocks.scales.reshape(rows, -1),
-            None if blocks.offsets is None else blocks.offsets.reshape(rows, -1),
+            blocks.codes.view(self.shape),
+            blocks.scales.reshape(by_group),
+            None if blocks.offsets is None else blocks.offsets.reshape(by_group),
         )
 
     def dequantize(self) -> Tensor:
