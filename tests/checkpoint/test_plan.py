@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_the_release_in_q4_k_m() -> None:
     plan = plan_release(SMALL_3_2, "Q4_K_M")
     assert plan.weights["text"] == 14_326_026_240
     assert plan.weights["vision"] + plan.weights["projector"] == pytest.approx(0.878e9, rel=1e-3)  # SPEC 2.3
+
+
+@pytest.mark.parametrize(("layers", "dearer"), [(40, 20), (11, 5), (8, 4), (7, 3)])
+def test_the_mix_spends_more_on_the_outer_eighths_and_every_third_layer_between(layers: int, dearer: int) -> None:
+    """Of 11 layers: the first, the last two, and of the eight between the third and the sixth."""
+    plan = plan_release(replace(SMALL_3_0, num_hidden_layers=layers), "Q4_K_M")
+    around, layer, extra = 928_010_240, 312_647_680, 44_605_440
+    assert plan.weights["text"] == around + layers * layer + dearer * extra
 
 
 @pytest.mark.parametrize(("tokens", "nbytes"), [(1, 163_840), (32_768, 5_368_709_120), (131_072, 21_474_836_480)])
