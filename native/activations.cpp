@@ -8,14 +8,11 @@ namespace mistralet {
 void Activations::reshape(int64_t rows, int64_t columns) {
   groups_ = columns / kGroup;
   // Vectors never shrink, so that a steady state allocates nothing.
-  if (codes_.size() < static_cast<size_t>(rows * columns)) {
-    codes_.resize(rows * columns);
-    scales_.resize(rows * groups_);
-    sums_.resize(2 * rows * groups_);
-  }
-  if (scales_.size() < static_cast<size_t>(rows * groups_)) {
-    scales_.resize(rows * groups_);
-    sums_.resize(2 * rows * groups_);
+  const size_t needed = rows * groups_;
+  if (scales_.size() < needed) {
+    codes_.resize(needed * kGroup);
+    scales_.resize(needed);
+    sums_.resize(2 * needed);
   }
   tiles_.clear();
   for (int64_t row = 0; row < rows;) {
@@ -34,8 +31,8 @@ void Activations::quantize_rows(const float* x, int64_t first, int64_t last) {
       if (row < first || row >= last) continue;
       for (int64_t group = 0; group < groups_; ++group) {
         const int64_t place = group * tile.rows + i;
-        quantize_group(x + (row * groups_ + group) * kGroup, const_cast<int8_t*>(tile.codes) + place * kGroup,
-                       const_cast<float*>(tile.scales) + place, const_cast<int32_t*>(tile.sums) + 2 * place);
+        quantize_group(x + (row * groups_ + group) * kGroup, tile.codes + place * kGroup, tile.scales + place,
+                       tile.sums + 2 * place);
       }
     }
   }

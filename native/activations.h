@@ -12,9 +12,9 @@ namespace mistralet {
 struct Tile {
   int rows;
   int64_t first_row;
-  const int8_t* codes;     // [groups][rows][32]
-  const float* scales;     // [groups][rows]
-  const int32_t* sums;     // [groups][rows][2]: of the codes of each 16
+  int8_t* codes;     // [groups][rows][32]
+  float* scales;     // [groups][rows]
+  int32_t* sums;     // [groups][rows][2]: of the codes of each 16
 };
 
 class Activations {

@@ -108,7 +108,7 @@ class TestGguf:
         path = write_gguf(reference, tmp_path)
         data = path.read_bytes()
         path.write_bytes(data.replace(b"blk.1.ffn_gate.weight", b"blk.1.ffn_gaze.weight"))
-        assert "'layers.1.feed_forward.w1.weight' is missing (and 1 more problems)" in refusal(path)
+        assert "'layers.1.feed_forward.w1.weight' is missing (and 1 more problem)" in refusal(path)
         path.write_bytes(data[:-50])
         assert "cut short" in refusal(path)
 

@@ -287,3 +287,13 @@ def test_an_answer_from_a_16_bit_cache_is_close(model: MistralSmall) -> None:
     tokens = list(Engine(model, frozenset()).generate(prompt, GREEDY))
     assert tokens[0] == int(recomputed(model, prompt).argmax())
     assert len(tokens) == 8
+
+
+def test_an_answer_cannot_go_on_once_another_has_begun(new_engine: Callable[..., Engine]) -> None:
+    """The cache holds one sequence: going on with the first would write into the second's."""
+    engine = new_engine()
+    first = iter(engine.generate(Prompt([1, 20, 21]), SamplingParams(temperature=0, max_tokens=4)))
+    next(first)
+    next(iter(engine.generate(Prompt([1, 30, 31]), SamplingParams(temperature=0, max_tokens=4))))
+    with pytest.raises(RuntimeError, match="another generation has begun"):
+        next(first)

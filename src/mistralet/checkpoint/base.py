@@ -87,7 +87,8 @@ def check(checkpoint: Checkpoint) -> None:
     if not problems:
         return
     first = problems[0]
-    others = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    count = len(problems) - 1
+    others = f" (and {count} more problem{'s' if count > 1 else ''})" if count else ""
     what = f"the tensor '{first.tensor}' {first.detail or 'is ' + first.kind}"
     raise CheckpointError(
         f"{checkpoint.path}: {what}{others}; 'mistralet inspect' lists them, download the model again"

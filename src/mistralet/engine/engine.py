@@ -63,6 +63,7 @@ class Engine:
         half = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float16
         self.cache = KVCache(model.config, kv_dtype or half, self.device)
         self._cached = Prompt([])  # what the cache holds
+        self._running = 0  # the number of the generation that the cache belongs to
 
     def generate(
         self, prompt: Prompt, params: SamplingParams, on_prefill: Callable[[int, int], None] | None = None
@@ -97,6 +98,8 @@ class Engine:
         room = self.model.config.max_position_embeddings - len(prompt.ids)
         limit = min(room, params.max_tokens or room)
         sampler = Sampler(params)
+        self._running += 1
+        mine = self._running
         stats.cached_tokens = self._keep_common_prefix(prompt)
         logits = self._prefill(prompt, stats.cached_tokens, on_prefill)
         while True:
@@ -114,6 +117,8 @@ class Engine:
             yield token
             if stats.finish_reason is not None:
                 return
+            if mine != self._running:
+                raise RuntimeError("another generation has begun on this engine; it runs one at a time")
             logits = self._forward([token])
 
     def _keep_common_prefix(self, prompt: Prompt) -> int:

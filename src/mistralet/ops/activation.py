@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mistralet.native import kernels
-from mistralet.ops.few_tokens import is_for_native
+from mistralet.ops.few_tokens import kernels_for
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """`silu(gate) * up`, element by element (Shazeer 2020, "GLU Variants Improve Transformer")."""
-    if is_for_native(gate, up) and kernels is not None:
+    kernels = kernels_for(gate, up)
+    if kernels is not None:
         out = torch.empty_like(gate)
         kernels.swiglu(gate.data_ptr(), up.data_ptr(), gate.numel(), out.data_ptr())
         return out

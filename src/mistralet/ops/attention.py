@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mistralet.native import kernels
-from mistralet.ops.few_tokens import is_for_native
+from mistralet.ops.few_tokens import kernels_for
 
 _LARGEST_HEAD_DIM = 256  # that native/attention.h has registers for
 
@@ -25,8 +24,12 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     tokens, heads, head_dim = query.shape
     kv_heads, context, _ = keys.shape
-    if tokens == 1 and is_for_native(query) and _is_for_native_cache(keys, values):
-        return _attend_native(query, keys, values)
+    kernels = kernels_for(query)
+    if tokens == 1 and kernels is not None and _is_for_native(keys, values):
+        out = torch.empty_like(query)
+        pointers = (query.data_ptr(), keys.data_ptr(), values.data_ptr())
+        kernels.attention(*pointers, keys.stride(0), heads, kv_heads, head_dim, context, head_dim**-0.5, out.data_ptr())
+        return out
     keys, values = keys.to(query.dtype), values.to(query.dtype)
     if tokens == 1:
         # The query heads that share a key head take the place of tokens, so that each key is read once.
@@ -42,7 +45,7 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return attended[0].transpose(0, 1)
 
 
-def _is_for_native_cache(keys: Tensor, values: Tensor) -> bool:
+def _is_for_native(keys: Tensor, values: Tensor) -> bool:
     head_dim = keys.shape[-1]
     return (
         keys.dtype == values.dtype == torch.float16
@@ -51,16 +54,6 @@ def _is_for_native_cache(keys: Tensor, values: Tensor) -> bool:
         and keys.stride() == values.stride()
         and keys.stride()[1:] == (head_dim, 1)
     )
-
-
-def _attend_native(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    assert kernels is not None
-    _, heads, head_dim = query.shape
-    kv_heads, context, _ = keys.shape
-    out = torch.empty_like(query)
-    pointers = (query.data_ptr(), keys.data_ptr(), values.data_ptr())
-    kernels.attention(*pointers, keys.stride(0), heads, kv_heads, head_dim, context, head_dim**-0.5, out.data_ptr())
-    return out
 
 
 def segment_attention(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int]) -> Tensor:

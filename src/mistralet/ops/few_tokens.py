@@ -6,6 +6,8 @@ the way of the kernels' own.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import torch
 from torch import Tensor
 
@@ -14,12 +16,12 @@ from mistralet.native import kernels
 _FEW = 8  # tokens
 
 
-def is_for_native(x: Tensor, *operands: Tensor) -> bool:
-    """Whether `x` (`[tokens, ...]`) is of few tokens, there are kernels, and they can read all tensors as they lie.
+def kernels_for(x: Tensor, *operands: Tensor) -> ModuleType | None:
+    """The kernels, if there are any, `x` (`[tokens, ...]`) is of few tokens, and they can read all tensors as they lie.
 
-    The kernels take addresses: contiguous float32 (rotations: complex64) on the CPU.
+    They take addresses: contiguous float32 (rotations: complex64) on the CPU.
     """
-    return kernels is not None and x.shape[0] <= _FEW and all(map(_is_readable, (x, *operands)))
+    return kernels if x.shape[0] <= _FEW and all(map(_is_readable, (x, *operands))) else None
 
 
 def _is_readable(x: Tensor) -> bool:

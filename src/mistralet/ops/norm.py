@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mistralet.native import kernels
-from mistralet.ops.few_tokens import is_for_native
+from mistralet.ops.few_tokens import kernels_for
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -14,7 +13,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
     Computed in float32 and rounded to the type of `x` before the weight is applied, as the reference does (SPEC 1.1).
     """
-    if is_for_native(x, weight) and kernels is not None:
+    kernels = kernels_for(x, weight)
+    if kernels is not None:
         out = torch.empty_like(x)
         size = x.shape[-1]
         kernels.rms_norm(x.data_ptr(), weight.data_ptr(), eps, x.numel() // size, size, out.data_ptr())

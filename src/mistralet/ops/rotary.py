@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mistralet.native import kernels
-from mistralet.ops.few_tokens import is_for_native
+from mistralet.ops.few_tokens import kernels_for
 
 
 def rotary_table(positions: Tensor, head_dim: int, theta: float) -> Tensor:
@@ -44,7 +43,8 @@ def apply_rotary(x: Tensor, rotations: Tensor) -> Tensor:
     Returns:
         Like `x`.
     """
-    if is_for_native(x, rotations) and kernels is not None:
+    kernels = kernels_for(x, rotations)
+    if kernels is not None:
         out = torch.empty_like(x)
         kernels.rotate(x.data_ptr(), rotations.data_ptr(), *x.shape, out.data_ptr())
         return out
