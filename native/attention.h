@@ -29,6 +29,22 @@ struct AttentionJob {
   int64_t group() const { return heads / kv_heads; }
 };
 
+// exp(x) = 2^n * e^r with |r| <= ln(2) / 2; e^r by its series to the sixth power (relative error below 3e-7).
+template <class Isa>
+typename Isa::Float exponential(typename Isa::Float x) {
+  x = Isa::maximum(x, Isa::splat_float(-87.0f));  // below, the result is no normal number
+  const auto n = Isa::round(Isa::mul(x, Isa::splat_float(1.44269504f)));
+  const auto whole = Isa::to_floats(n);
+  // ln(2) in two parts, so that the difference keeps its precision.
+  auto r = Isa::fma(whole, Isa::splat_float(-0.693359375f), x);
+  r = Isa::fma(whole, Isa::splat_float(2.12194440e-4f), r);
+  auto series = Isa::splat_float(1.0f / 720);
+  for (const float factor : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
+    series = Isa::fma(series, r, Isa::splat_float(factor));
+  }
+  return Isa::mul(series, Isa::power_of_two(n));
+}
+
 // One piece of the context for `Heads` query heads from `first_head` on, which share a key head.
 template <class Isa, int Heads>
 void attend_piece(const AttentionJob& job, int64_t first_head, int64_t piece) {
@@ -61,7 +77,7 @@ void attend_piece(const AttentionJob& job, int64_t first_head, int64_t piece) {
     std::fill(weights[h] + count, weights[h] + (count + Isa::kLanes - 1) / Isa::kLanes * Isa::kLanes, -INFINITY);
     Float sum = Isa::zero_floats();
     for (int64_t j = 0; j < count; j += Isa::kLanes) {
-      const Float weight = Isa::exp(Isa::sub(Isa::load_floats(weights[h] + j), Isa::splat_float(largest)));
+      const Float weight = exponential<Isa>(Isa::sub(Isa::load_floats(weights[h] + j), Isa::splat_float(largest)));
       Isa::store_floats(weights[h] + j, weight);
       sum = Isa::fma(weight, Isa::splat_float(1.0f), sum);
     }

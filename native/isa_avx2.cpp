@@ -50,19 +50,9 @@ struct Avx2 {
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
   }
-  // exp(x) = 2^n * e^r with |r| <= ln(2) / 2; e^r by its series to the sixth power (relative error below 3e-7).
-  static Float exp(Float x) {
-    x = _mm256_max_ps(x, splat_float(-87.0f));
-    const Int n = _mm256_cvtps_epi32(mul(x, splat_float(1.44269504f)));
-    const Float whole = to_floats(n);
-    Float r = fma(whole, splat_float(-0.693359375f), x);
-    r = fma(whole, splat_float(2.12194440e-4f), r);
-    Float series = splat_float(1.0f / 720);
-    for (const float factor : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
-      series = fma(series, r, splat_float(factor));
-    }
-    return mul(series, _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)));
-  }
+  static Float maximum(Float a, Float b) { return _mm256_max_ps(a, b); }
+  static Int round(Float a) { return _mm256_cvtps_epi32(a); }
+  static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }
   static Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
   static void store_floats(float* p, Float a) { _mm256_storeu_ps(p, a); }
   static Float load_halves(const uint8_t* p) {

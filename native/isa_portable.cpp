@@ -79,7 +79,13 @@ struct Portable {
     for (float value : a.lanes) total += value;
     return total;
   }
-  static Float exp(const Float& a) { return per_float([&](int i) { return std::exp(a.lanes[i]); }); }
+  static Float maximum(const Float& a, const Float& b) {
+    return per_float([&](int i) { return a.lanes[i] > b.lanes[i] ? a.lanes[i] : b.lanes[i]; });
+  }
+  static Int round(const Float& a) {
+    return per_lane([&](int i) { return static_cast<int32_t>(std::nearbyint(a.lanes[i])); });
+  }
+  static Float power_of_two(const Int& n) { return per_float([&](int i) { return std::ldexp(1.0f, lane(n, i)); }); }
   static Float load_floats(const float* p) { return per_float([&](int i) { return p[i]; }); }
   static void store_floats(float* p, const Float& a) { std::memcpy(p, a.lanes, sizeof a.lanes); }
   static Float load_halves(const uint8_t* p) {
