@@ -84,7 +84,17 @@ def start_generation(model: OpenModel, prompt: Prompt, params: SamplingParams) -
         else:
             bar.stop()
 
-    return model.engine.generate(prompt, params, on_prefill)
+    generation = model.engine.generate(prompt, params, on_prefill)
+
+    def tokens() -> Iterator[int]:
+        try:
+            yield from generation
+        finally:
+            bar.stop()  # also after Ctrl-C, or the terminal would be left without its cursor
+
+    from mistralet.engine import Generation
+
+    return Generation(generation.stats, tokens())
 
 
 def stream_text(model: OpenModel, generation: Generation) -> Iterator[tuple[int | None, str]]:
