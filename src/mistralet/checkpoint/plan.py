@@ -62,13 +62,13 @@ def plan_release(config: ModelConfig, quantization: str) -> Plan:
     """
     weights: dict[str, int] = {}
     for name, shape in tensor_shapes(config).items():
-        stored = _TYPES["BF16" if quantization == "BF16" else _q4_k_m_type(name, shape, config)]
+        stored = _TYPES["BF16" if quantization == "BF16" else q4_k_m_type(name, shape, config)]
         part = part_of(name)
         weights[part] = weights.get(part, 0) + prod(shape) // stored.block_size * stored.block_bytes
     return Plan(config, weights, config.kv_bytes_per_token())
 
 
-def _q4_k_m_type(name: str, shape: tuple[int, ...], config: ModelConfig) -> str:
+def q4_k_m_type(name: str, shape: tuple[int, ...], config: ModelConfig) -> str:
     """How llama.cpp's Q4_K_M mix stores a tensor (SPEC 2.3): more bits where errors weigh most."""
     if len(shape) == 1:
         return "F32"
