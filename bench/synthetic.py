@@ -15,8 +15,8 @@ from math import prod
 from pathlib import Path
 
 from mistralet.checkpoint import StoredTensor, check, open_checkpoint
-from mistralet.checkpoint.gguf import canonical_name
 from mistralet.checkpoint.ggml_types import GGML_TYPES
+from mistralet.checkpoint.gguf import canonical_name
 from mistralet.checkpoint.plan import q4_k_m_type
 from mistralet.config import ModelConfig, tensor_shapes
 from mistralet.errors import MistraletError, UsageError

@@ -1,14 +1,14 @@
 // AVX2 with FMA and F16C: a register holds four weights of 8 rows, so a panel is taken in two halves.
 #include <immintrin.h>
 
-#include "attention.h"
-#include "kernel.h"
+#include "instruction_set.h"
 
 namespace mistralet {
 namespace {
 
 struct Avx2 {
   static constexpr int kLanes = 8;
+  static constexpr int kTileRows = 16;
   using Int = __m256i;
   using Float = __m256;
 
@@ -17,46 +17,89 @@ struct Avx2 {
   static Int bit_or(Int a, Int b) { return _mm256_or_si256(a, b); }
   template <int N> static Int shift_left(Int a) { return _mm256_slli_epi16(a, N); }
   template <int N> static Int shift_right(Int a) { return _mm256_srli_epi16(a, N); }
+  template <int N> static Int shift_ints_left(Int a) { return _mm256_slli_epi32(a, N); }
   static Int zero() { return _mm256_setzero_si256(); }
   static Int splat(int value) { return _mm256_set1_epi32(value); }
   static Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
+  static Int sub_ints(Int a, Int b) { return _mm256_sub_epi32(a, b); }
   static Int mul_ints(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
+  static int sum_ints(Int a) {
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+  }
   static Int load_signed_bytes(const uint8_t* p) {
     return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
-  template <bool EightBits> static Int add_dot(Int sum, Int codes, const int8_t* quad) {
+  static void store_bytes(int8_t* p, const Int (&codes)[4]) {
+    const Int pairs = _mm256_packs_epi16(_mm256_packs_epi32(codes[0], codes[1]), _mm256_packs_epi32(codes[2], codes[3]));
+    const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(pairs, order));
+  }
+
+  static Int quad(const int8_t* p) {
     int bits;
-    __builtin_memcpy(&bits, quad, 4);
-    const Int x = _mm256_set1_epi32(bits);
+    __builtin_memcpy(&bits, p, 4);
+    return _mm256_set1_epi32(bits);
+  }
+  // Products of two codes with activations from -127 to 127 are added in 16 bits as often as they cannot overflow:
+  // 8 times 2 * 15 * 127, 4 times 2 * 31 * 127, 2 times 2 * 63 * 127.
+  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
+    constexpr int kSafe = Bits == 4 ? 8 : Bits == 5 ? 4 : 2;
+    constexpr int kRun = kSafe < Quads ? kSafe : Quads;
     const Int ones = _mm256_set1_epi16(1);
-    if constexpr (!EightBits) {
-      return add(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), ones));
+    Int total = zero();
+    for (int q = 0; q < Quads; q += kRun) {
+      Int pairs = _mm256_maddubs_epi16(codes[q], quad(x + 4 * q));
+      for (int i = q + 1; i < q + kRun; ++i) {
+        pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[i], quad(x + 4 * i)));
+        // In this order, one after the other: sums side by side would push the codes out of the registers.
+        __asm__("" : "+x"(pairs));
+      }
+      const Int wide = _mm256_madd_epi16(pairs, ones);
+      total = q == 0 ? wide : add(total, wide);
     }
-    // Two products of 8-bit codes do not fit in 16 bits: take the upper seven bits and the lowest apart.
-    const Int upper = mask_bytes(_mm256_srli_epi16(codes, 1), 0x7f);
-    const Int lowest = mask_bytes(codes, 1);
-    const Int twice = _mm256_slli_epi32(_mm256_madd_epi16(_mm256_maddubs_epi16(upper, x), ones), 1);
-    return add(sum, add(twice, _mm256_madd_epi16(_mm256_maddubs_epi16(lowest, x), ones)));
+    return total;
+  }
+  // Codes of 8 bits are signed again (they lie as excess 128), and the sign goes over to the activations.
+  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t*) {
+    const Int ones = _mm256_set1_epi16(1);
+    Int total = zero();
+    for (int q = 0; q < Quads; ++q) {
+      const Int weights = _mm256_xor_si256(codes[q], _mm256_set1_epi8(-128));
+      const Int pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(quad(x + 4 * q), weights));
+      total = add(total, _mm256_madd_epi16(pairs, ones));
+      __asm__("" : "+x"(total));
+    }
+    return total;
   }
 
   static Float zero_floats() { return _mm256_setzero_ps(); }
   static Float splat_float(float value) { return _mm256_set1_ps(value); }
   static Float to_floats(Int a) { return _mm256_cvtepi32_ps(a); }
-  static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float add_floats(Float a, Float b) { return _mm256_add_ps(a, b); }
   static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }
+  static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float div(Float a, Float b) { return _mm256_div_ps(a, b); }
   static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
-  static float sum(Float a) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
-  }
+  static Float minimum(Float a, Float b) { return _mm256_min_ps(a, b); }
   static Float maximum(Float a, Float b) { return _mm256_max_ps(a, b); }
+  static Float absolute(Float a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+  static float largest(Float a) {
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+  }
   static Int round(Float a) { return _mm256_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }
   static Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
   static void store_floats(float* p, Float a) { _mm256_storeu_ps(p, a); }
   static Float load_halves(const uint8_t* p) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Float load_bfloats(const uint16_t* p) {
+    const Int wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
   static Float load_bytes_as_floats(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
@@ -65,11 +108,6 @@ struct Avx2 {
 
 }  // namespace
 
-void multiply_avx2(Type type, const uint8_t* packed, int64_t rows, const Activations& x, int64_t first, int64_t last,
-                   float* out) {
-  multiply<Avx2>(type, packed, rows, x, first, last, out);
-}
-
-void attend_avx2(const AttentionJob& job, int64_t first, int64_t last) { attend<Avx2>(job, first, last); }
+const InstructionSet kAvx2 = instruction_set<Avx2>("avx2");
 
 }  // namespace mistralet

@@ -2,8 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "attention.h"
-#include "kernel.h"
+#include "instruction_set.h"
 
 namespace mistralet {
 namespace {
@@ -24,6 +23,7 @@ float from_half(uint16_t half) {
 
 struct Portable {
   static constexpr int kLanes = 8;
+  static constexpr int kTileRows = 12;
   struct Int { uint8_t bytes[4 * kLanes]; };
   struct Float { float lanes[kLanes]; };
 
@@ -53,34 +53,57 @@ struct Portable {
   // What a shift of 16-bit lanes moves into a neighbouring byte is always masked off by its caller.
   template <int N> static Int shift_left(const Int& a) { return per_byte([&](int i) { return a.bytes[i] << N; }); }
   template <int N> static Int shift_right(const Int& a) { return per_byte([&](int i) { return a.bytes[i] >> N; }); }
+  template <int N> static Int shift_ints_left(const Int& a) { return per_lane([&](int i) { return lane(a, i) * (1 << N); }); }
   static Int zero() { return Int{}; }
   static Int splat(int value) { return per_lane([&](int) { return value; }); }
   static Int add(const Int& a, const Int& b) { return per_lane([&](int i) { return lane(a, i) + lane(b, i); }); }
+  static Int sub_ints(const Int& a, const Int& b) { return per_lane([&](int i) { return lane(a, i) - lane(b, i); }); }
   static Int mul_ints(const Int& a, const Int& b) { return per_lane([&](int i) { return lane(a, i) * lane(b, i); }); }
+  static int sum_ints(const Int& a) {
+    int total = 0;
+    for (int i = 0; i < kLanes; ++i) total += lane(a, i);
+    return total;
+  }
   static Int load_signed_bytes(const uint8_t* p) { return per_lane([&](int i) { return static_cast<int8_t>(p[i]); }); }
-  template <bool> static Int add_dot(const Int& sum, const Int& codes, const int8_t* quad) {
+  static void store_bytes(int8_t* p, const Int (&codes)[4]) {
+    for (int i = 0; i < 32; ++i) p[i] = static_cast<int8_t>(lane(codes[i / kLanes], i % kLanes));
+  }
+
+  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
     return per_lane([&](int i) {
-      int32_t dot = lane(sum, i);
-      for (int b = 0; b < 4; ++b) dot += codes.bytes[4 * i + b] * quad[b];
+      int32_t dot = 0;
+      for (int q = 0; q < Quads; ++q) {
+        for (int b = 0; b < 4; ++b) dot += codes[q].bytes[4 * i + b] * x[4 * q + b];
+      }
       return dot;
     });
+  }
+  // Codes of 8 bits lie as excess 128.
+  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t* sum) {
+    return sub_ints(dot<8, Quads>(codes, x), shift_ints_left<7>(splat(*sum)));
   }
 
   static Float zero_floats() { return Float{}; }
   static Float splat_float(float value) { return per_float([&](int) { return value; }); }
   static Float to_floats(const Int& a) { return per_float([&](int i) { return static_cast<float>(lane(a, i)); }); }
-  static Float mul(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] * b.lanes[i]; }); }
+  static Float add_floats(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] + b.lanes[i]; }); }
   static Float sub(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] - b.lanes[i]; }); }
+  static Float mul(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] * b.lanes[i]; }); }
+  static Float div(const Float& a, const Float& b) { return per_float([&](int i) { return a.lanes[i] / b.lanes[i]; }); }
   static Float fma(const Float& a, const Float& b, const Float& c) {
     return per_float([&](int i) { return std::fma(a.lanes[i], b.lanes[i], c.lanes[i]); });
   }
-  static float sum(const Float& a) {
-    float total = 0;
-    for (float value : a.lanes) total += value;
-    return total;
+  static Float minimum(const Float& a, const Float& b) {
+    return per_float([&](int i) { return a.lanes[i] < b.lanes[i] ? a.lanes[i] : b.lanes[i]; });
   }
   static Float maximum(const Float& a, const Float& b) {
     return per_float([&](int i) { return a.lanes[i] > b.lanes[i] ? a.lanes[i] : b.lanes[i]; });
+  }
+  static Float absolute(const Float& a) { return per_float([&](int i) { return std::fabs(a.lanes[i]); }); }
+  static float largest(const Float& a) {
+    float result = a.lanes[0];
+    for (float value : a.lanes) result = value > result ? value : result;
+    return result;
   }
   static Int round(const Float& a) {
     return per_lane([&](int i) { return static_cast<int32_t>(std::nearbyint(a.lanes[i])); });
@@ -91,16 +114,19 @@ struct Portable {
   static Float load_halves(const uint8_t* p) {
     return per_float([&](int i) { uint16_t half; std::memcpy(&half, p + 2 * i, 2); return from_half(half); });
   }
+  static Float load_bfloats(const uint16_t* p) {
+    return per_float([&](int i) {
+      const uint32_t bits = static_cast<uint32_t>(p[i]) << 16;
+      float value;
+      std::memcpy(&value, &bits, 4);
+      return value;
+    });
+  }
   static Float load_bytes_as_floats(const uint8_t* p) { return per_float([&](int i) { return static_cast<float>(p[i]); }); }
 };
 
 }  // namespace
 
-void multiply_portable(Type type, const uint8_t* packed, int64_t rows, const Activations& x, int64_t first, int64_t last,
-                       float* out) {
-  multiply<Portable>(type, packed, rows, x, first, last, out);
-}
-
-void attend_portable(const AttentionJob& job, int64_t first, int64_t last) { attend<Portable>(job, first, last); }
+const InstructionSet kPortable = instruction_set<Portable>("portable");
 
 }  // namespace mistralet

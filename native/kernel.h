@@ -7,8 +7,6 @@
 // so a row's result does not depend on the rows beside it.
 #pragma once
 
-#include <algorithm>
-
 #include "activations.h"
 #include "layout.h"
 
@@ -16,6 +14,15 @@ namespace mistralet {
 
 // Groups of one panel that are used for all tiles before the next: they stay in the first-level cache.
 constexpr int64_t kGroupsPerPass = 32;
+// With a single row of activations, for all lanes of the panel before the next: they are read from memory once.
+constexpr int64_t kGroupsPerRead = 8;
+// Bytes of weights that are asked for ahead of their use: beyond a page, where the processor's own guesses end.
+constexpr int64_t kReadAhead = 4096;
+
+template <int Bytes>
+inline void read_ahead(const uint8_t* p) {
+  for (int offset = 0; offset < Bytes; offset += 64) __builtin_prefetch(p + offset);
+}
 
 // The codes of one group as bytes, a register a quad.
 template <class Isa, class F>
@@ -54,6 +61,16 @@ inline void unpack(const uint8_t* group, int lane, typename Isa::Int (&codes)[kQ
   }
 }
 
+// The sum over `Quads` quads of (code - zero) * activation. `sum` points to the sum of those activations: a symmetric
+// format's zero is taken off here, where arithmetic is exact.
+template <class Isa, class F, int Quads>
+inline typename Isa::Int dot_of(const typename Isa::Int* codes, const int8_t* x, const int32_t* sum) {
+  if constexpr (F::kBits == 8) return Isa::template dot_bytes<Quads>(codes, x, sum);
+  const auto dot = Isa::template dot<F::kBits, Quads>(codes, x);
+  if constexpr (F::kZero == 0) return dot;
+  return Isa::sub_ints(dot, Isa::template shift_ints_left<F::kZeroBits>(Isa::splat(*sum)));
+}
+
 // Adds the groups `first` to `last` of one panel, for all rows of a tile, to `out[row][lane]`.
 template <class Isa, class F, int Rows>
 inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t last, const Tile& tile,
@@ -71,6 +88,7 @@ inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t la
 
     for (int g = 0; g < F::kGroupsPerBlock; ++g) {
       const uint8_t* group = block + F::kHeaderBytes + g * F::kGroupBytes;
+      if constexpr (Rows == 1) read_ahead<F::kGroupBytes>(group + kReadAhead);
       Int codes[kQuads];
       unpack<Isa, F>(group, lane, codes);
 
@@ -87,28 +105,20 @@ inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t la
       }
 
       const int64_t place = (begin + g) * Rows;
-      for (int m = 0; m < Rows; ++m) {
-        const int8_t* x = tile.codes + (place + m) * kGroup;
-        const int32_t* x_sums = tile.sums + 2 * (place + m);
-        Int dots[2];
-        for (int half = 0; half < 2; ++half) {
-          // A symmetric format's zero is taken off here, where arithmetic is exact.
-          Int dot = F::kZero ? Isa::splat(-F::kZero * x_sums[half]) : Isa::zero();
-          for (int quad = 4 * half; quad < 4 * half + 4; ++quad) {
-            dot = Isa::template add_dot<F::kBits == 8>(dot, codes[quad], x + 4 * quad);
-          }
-          dots[half] = dot;
-        }
+      const int8_t* x = tile.codes + place * kGroup;
+      for (int m = 0; m < Rows; ++m, x += kGroup) {
         Int dot;
         if constexpr (F::kScales == Scales::kSuperSigned) {
-          dot = Isa::add(Isa::mul_ints(dots[0], signed_scales[0]), Isa::mul_ints(dots[1], signed_scales[1]));
+          const int32_t* halves = tile.half_sums + 2 * (place + m);
+          dot = Isa::add(Isa::mul_ints(dot_of<Isa, F, 4>(codes, x, halves), signed_scales[0]),
+                         Isa::mul_ints(dot_of<Isa, F, 4>(codes + 4, x + 16, halves + 1), signed_scales[1]));
         } else {
-          dot = Isa::add(dots[0], dots[1]);
+          dot = dot_of<Isa, F, kQuads>(codes, x, tile.sums + place + m);
         }
-        const float x_scale = tile.scales[place + m];
-        sums[m] = Isa::fma(Isa::mul(Isa::to_floats(dot), Isa::splat_float(x_scale)), scale, sums[m]);
+        const Float scaled = Isa::mul(Isa::to_floats(dot), Isa::splat_float(tile.scales[place + m]));
+        sums[m] = Isa::fma(scaled, scale, sums[m]);
         if constexpr (F::kTwoHeaders) {
-          sums[m] = Isa::fma(Isa::splat_float(x_scale * static_cast<float>(x_sums[0] + x_sums[1])), offset, sums[m]);
+          sums[m] = Isa::fma(Isa::splat_float(tile.scaled_sums[place + m]), offset, sums[m]);
         }
       }
     }
@@ -116,54 +126,49 @@ inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t la
   for (int m = 0; m < Rows; ++m) Isa::store_floats(out[m] + lane, sums[m]);
 }
 
+// The product with groups `first` to `last`, into `out`, [activation rows][rows]; on top of what is there, if `add`.
 template <class Isa, class F, int Rows>
-void add_tile(const uint8_t* panel, int64_t first, int64_t last, const Tile& tile, float* out, int64_t rows,
-              int64_t row) {
+void multiply_tile(const uint8_t* panel, int64_t first, int64_t last, const Tile& tile, bool add, float* out,
+                   int64_t rows, int64_t row) {
   // Sums go through a small buffer, since the last panel may be narrower than 16 rows.
   float sums[Rows][kPanelRows] = {};
-  const int width = static_cast<int>(std::min<int64_t>(kPanelRows, rows - row));
-  if (first > 0) {
-    for (int m = 0; m < Rows; ++m) std::copy_n(out + (tile.first_row + m) * rows + row, width, sums[m]);
+  const int64_t width = rows - row < kPanelRows ? rows - row : kPanelRows;
+  float* target = out + tile.first_row * rows + row;
+  if (add) {
+    for (int m = 0; m < Rows; ++m) __builtin_memcpy(sums[m], target + m * rows, width * sizeof(float));
   }
   for (int lane = 0; lane < kPanelRows; lane += Isa::kLanes) {
     add_groups<Isa, F, Rows>(panel, lane, first, last, tile, sums);
   }
-  for (int m = 0; m < Rows; ++m) std::copy_n(sums[m], width, out + (tile.first_row + m) * rows + row);
+  for (int m = 0; m < Rows; ++m) __builtin_memcpy(target + m * rows, sums[m], width * sizeof(float));
 }
 
 // Multiplies panels `first_panel` to `last_panel`; `out` is [activation rows][rows].
 template <class Isa, class F>
-void multiply_panels(const uint8_t* packed, int64_t rows, const Activations& x, int64_t first_panel, int64_t last_panel,
-                     float* out) {
-  const int64_t groups = x.groups();
-  const auto& tiles = x.tiles();
-  const int64_t pass = tiles.size() == 1 ? groups : kGroupsPerPass;
+void multiply_panels(const uint8_t* packed, int64_t rows, const Activations& x, bool add, int64_t first_panel,
+                     int64_t last_panel, float* out) {
+  const int64_t groups = x.groups, pass = x.tiles[0].rows == 1 ? kGroupsPerRead : kGroupsPerPass;
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
     const uint8_t* weights = packed + panel * panel_bytes<F>(groups * kGroup);
     for (int64_t first = 0; first < groups; first += pass) {
-      const int64_t last = std::min(groups, first + pass);
-      for (const Tile& tile : tiles) {
-        const auto add = tile.rows == kMaxTokens ? add_tile<Isa, F, kMaxTokens>
-                         : tile.rows == 4        ? add_tile<Isa, F, 4>
-                                                 : add_tile<Isa, F, 1>;
-        add(weights, first, last, tile, out, rows, panel * kPanelRows);
+      const int64_t last = first + pass < groups ? first + pass : groups;
+      for (int64_t t = 0; t < x.tile_count; ++t) {
+        const Tile& tile = x.tiles[t];
+        const auto multiply = tile.rows == Isa::kTileRows ? multiply_tile<Isa, F, Isa::kTileRows>
+                              : tile.rows == 4            ? multiply_tile<Isa, F, 4>
+                                                          : multiply_tile<Isa, F, 1>;
+        multiply(weights, first, last, tile, add || first > 0, out, rows, panel * kPanelRows);
       }
     }
   }
 }
 
 template <class Isa>
-void multiply(Type type, const uint8_t* packed, int64_t rows, const Activations& x, int64_t first_panel,
+void multiply(Type type, const uint8_t* packed, int64_t rows, const Activations& x, bool add, int64_t first_panel,
               int64_t last_panel, float* out) {
   with_format(type, [&](auto format) {
-    multiply_panels<Isa, decltype(format)>(packed, rows, x, first_panel, last_panel, out);
+    multiply_panels<Isa, decltype(format)>(packed, rows, x, add, first_panel, last_panel, out);
   });
 }
-
-using Multiply = void (*)(Type, const uint8_t*, int64_t, const Activations&, int64_t, int64_t, float*);
-
-void multiply_portable(Type, const uint8_t*, int64_t, const Activations&, int64_t, int64_t, float*);
-void multiply_avx2(Type, const uint8_t*, int64_t, const Activations&, int64_t, int64_t, float*);
-void multiply_avx512(Type, const uint8_t*, int64_t, const Activations&, int64_t, int64_t, float*);
 
 }  // namespace mistralet

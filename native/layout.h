@@ -23,7 +23,6 @@ constexpr int kPanelRows = 16;
 constexpr int kGroup = 32;        // weights, and activations that share a scale
 constexpr int kRegister = 64;     // bytes
 constexpr int kQuads = kGroup / 4;
-constexpr int kMaxTokens = 12;    // rows of activations that one pass over a panel serves
 
 enum class Scales {
   kSymmetric,     // one float16 per group
@@ -36,7 +35,8 @@ template <int Bits, Scales S, int Zero>
 struct Format {
   static constexpr int kBits = Bits;
   static constexpr Scales kScales = S;
-  static constexpr int kZero = Zero;
+  static constexpr int kZero = Zero;  // 0 or a power of two
+  static constexpr int kZeroBits = Zero == 8 ? 3 : Zero == 16 ? 4 : Zero == 32 ? 5 : 7;
   static constexpr bool kIsSuper = S == Scales::kSuperAffine || S == Scales::kSuperSigned;
   static constexpr int kGroupsPerBlock = kIsSuper ? 8 : 1;
   static constexpr bool kTwoHeaders = S == Scales::kAffine || S == Scales::kSuperAffine;

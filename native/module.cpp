@@ -1,127 +1,19 @@
-// What Python sees. Pointers come from tensors whose sizes and types Python has checked.
+// What Python sees.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <memory>
-#include <mutex>
-#include <stdexcept>
-#include <string>
-#include <tuple>
-#include <vector>
-
-#include "attention.h"
-#include "kernel.h"
 #include "pack.h"
-#include "rowwise.h"
-#include "thread_pool.h"
+#include "runtime.h"
 
 namespace nb = nanobind;
 
 namespace mistralet {
 namespace {
 
-struct InstructionSet {
-  const char* name;
-  Multiply multiply;
-  Attend attend;
-};
-
-std::vector<InstructionSet> supported_sets() {
-  std::vector<InstructionSet> sets = {{"portable", multiply_portable, attend_portable}};
-#ifdef MISTRALET_X86
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-  if (avx2) sets.insert(sets.begin(), {"avx2", multiply_avx2, attend_avx2});
-  if (avx512) sets.insert(sets.begin(), {"avx512", multiply_avx512, attend_avx512});
-#endif
-  return sets;
-}
-
-// The one state of the module. A call holds the lock: threads and buffers serve one operation at a time.
-struct State {
-  std::mutex lock;
-  InstructionSet set = supported_sets().front();
-  std::unique_ptr<ThreadPool> pool = std::make_unique<ThreadPool>(1);
-  Activations activations;
-  std::vector<float> partial;  // of attention
-};
-
-State& state() {
-  static State* instance = new State;  // never destroyed: its threads must not outlive or hold up the interpreter
-  return *instance;
-}
-
-std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (const auto& set : supported_sets()) names.push_back(set.name);
-  return names;
-}
-
-void configure(int threads, const std::string& instruction_set) {
-  std::lock_guard<std::mutex> guard(state().lock);
-  for (const auto& set : supported_sets()) {
-    if (instruction_set == set.name) {
-      state().set = set;
-      if (threads != state().pool->threads()) state().pool = std::make_unique<ThreadPool>(threads);
-      return;
-    }
-  }
-  throw std::invalid_argument("no such instruction set on this processor");
-}
-
-// Pieces small enough that all threads end together, large enough that handing them out costs nothing.
-int64_t piece_of(int64_t count) { return std::max<int64_t>(1, count / (8 * state().pool->threads())); }
-
-void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target) {
-  std::lock_guard<std::mutex> guard(state().lock);
-  const int64_t count = panels(rows);
-  state().pool->run(count, piece_of(count), [&](int64_t first, int64_t last) {
-    pack_panels(static_cast<Type>(type), reinterpret_cast<const uint8_t*>(source), rows, columns, first, last,
-                reinterpret_cast<uint8_t*>(target));
-  });
-}
-
-// Several matrices that take the same activations: type, packed, rows, out.
-using Products = std::vector<std::tuple<int, uintptr_t, int64_t, uintptr_t>>;
-
-void linear(const Products& products, int64_t columns, uintptr_t x, int64_t tokens) {
-  std::lock_guard<std::mutex> guard(state().lock);
-  Activations& activations = state().activations;
-  ThreadPool& pool = *state().pool;
-  activations.reshape(tokens, columns);
-  pool.run(tokens, std::max<int64_t>(kMaxTokens, piece_of(tokens)), [&](int64_t first, int64_t last) {
-    activations.quantize_rows(reinterpret_cast<const float*>(x), first, last);
-  });
-  int64_t count = 0;
-  for (const auto& product : products) count += panels(std::get<2>(product));
-  pool.run(count, piece_of(count), [&](int64_t first, int64_t last) {
-    for (const auto& [type, packed, rows, out] : products) {
-      const int64_t own = panels(rows);
-      if (first < own && last > 0) {
-        state().set.multiply(static_cast<Type>(type), reinterpret_cast<const uint8_t*>(packed), rows, activations,
-                             std::max<int64_t>(first, 0), std::min(last, own), reinterpret_cast<float*>(out));
-      }
-      first -= own;
-      last -= own;
-    }
-  });
-}
-
-void attention(uintptr_t query, uintptr_t keys, uintptr_t values, int64_t kv_stride, int64_t heads, int64_t kv_heads,
-               int64_t head_dim, int64_t context, float scale, uintptr_t out) {
-  std::lock_guard<std::mutex> guard(state().lock);
-  AttentionJob job{reinterpret_cast<const float*>(query), reinterpret_cast<const uint16_t*>(keys),
-                   reinterpret_cast<const uint16_t*>(values), kv_stride, heads, kv_heads, head_dim, context, scale,
-                   nullptr, reinterpret_cast<float*>(out)};
-  const size_t needed = job.pieces() * heads * (head_dim + 2);
-  if (state().partial.size() < needed) state().partial.resize(needed);
-  job.partial = state().partial.data();
-  state().pool->run(job.pieces() * kv_heads, 1, [&](int64_t first, int64_t last) { state().set.attend(job, first, last); });
-  combine(job);
+template <class T>
+T* pointer(uintptr_t address) {
+  return reinterpret_cast<T*>(address);
 }
 
 }  // namespace
@@ -130,25 +22,72 @@ void attention(uintptr_t query, uintptr_t keys, uintptr_t values, int64_t kv_str
 NB_MODULE(_kernels, module) {
   using namespace mistralet;
   const auto release = nb::call_guard<nb::gil_scoped_release>();
+
+  nb::class_<Matrix>(module, "Matrix").def("__init__", [](Matrix* self, int type, uintptr_t data, int64_t rows) {
+    new (self) Matrix{type, data, rows};
+  });
+  nb::class_<LayerCache>(module, "LayerCache")
+      .def("__init__", [](LayerCache* self, int type, uintptr_t keys, uintptr_t values, uintptr_t key_scales,
+                          uintptr_t value_scales, int64_t kv_heads, int64_t head_dim) {
+        new (self) LayerCache{static_cast<KVType>(type), pointer<uint8_t>(keys),        pointer<uint8_t>(values),
+                              pointer<float>(key_scales), pointer<float>(value_scales), kv_heads, head_dim};
+      });
+  nb::class_<Batch>(module, "Batch")
+      .def("__init__",
+           [](Batch* self, uintptr_t slots, int64_t tokens, bool causal) {
+             new (self) Batch{{}, pointer<const int64_t>(slots), tokens, causal};
+           })
+      .def("add", [](Batch& self, int64_t first_token, int64_t tokens, int64_t context, uintptr_t blocks) {
+        self.sequences.push_back({first_token, tokens, context, pointer<const int32_t>(blocks)});
+      });
+
   module.def("instruction_sets", &instruction_sets);
   module.def("configure", &configure, release);
-  module.def(
-      "packed_bytes",
-      [](int type, int64_t rows, int64_t columns) { return packed_bytes(static_cast<Type>(type), rows, columns); });
+  module.def("packed_bytes", [](int type, int64_t rows, int64_t columns) {
+    return packed_bytes(static_cast<Type>(type), rows, columns);
+  });
   module.def("pack", &pack, release);
-  module.def("linear", &linear, release);
-  module.def("attention", &attention, release);
-  module.def("rms_norm", [](uintptr_t x, uintptr_t weight, float eps, int64_t tokens, int64_t size, uintptr_t out) {
-    rms_norm(reinterpret_cast<const float*>(x), reinterpret_cast<const float*>(weight), eps, tokens, size,
-             reinterpret_cast<float*>(out));
-  });
-  module.def("swiglu", [](uintptr_t gate, uintptr_t up, int64_t count, uintptr_t out) {
-    swiglu(reinterpret_cast<const float*>(gate), reinterpret_cast<const float*>(up), count,
-           reinterpret_cast<float*>(out));
-  });
-  module.def("rotate", [](uintptr_t x, uintptr_t rotations, int64_t tokens, int64_t heads, int64_t head_dim,
-                          uintptr_t out) {
-    rotate(reinterpret_cast<const float*>(x), reinterpret_cast<const float*>(rotations), tokens, heads, head_dim,
-           reinterpret_cast<float*>(out));
-  });
+  module.def(
+      "linear",
+      [](const std::vector<Matrix>& matrices, const std::vector<uintptr_t>& outs, uintptr_t x, int64_t tokens,
+         int64_t columns, uintptr_t norm_weight, float eps, uintptr_t up, bool add) {
+        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps,
+                            pointer<const float>(up)};
+        std::vector<float*> targets;
+        for (const uintptr_t out : outs) targets.push_back(pointer<float>(out));
+        linear(source, tokens, matrices, targets, add);
+      },
+      release);
+  module.def(
+      "rotate_and_store",
+      [](uintptr_t query, uintptr_t key, uintptr_t value, uintptr_t rotations, int64_t heads, const LayerCache& cache,
+         const Batch& batch) {
+        rotate_and_store(pointer<float>(query), pointer<const float>(key), pointer<const float>(value),
+                         pointer<const float>(rotations), heads, cache, batch);
+      },
+      release);
+  module.def(
+      "attend",
+      [](uintptr_t query, int64_t heads, float scale, const LayerCache& cache, const Batch& batch, uintptr_t out) {
+        attend(pointer<const float>(query), heads, scale, cache, batch, pointer<float>(out));
+      },
+      release);
+  module.def(
+      "attention_block",
+      [](uintptr_t x, int64_t columns, uintptr_t norm_weight, float eps, const Matrix& query, const Matrix& key,
+         const Matrix& value, const Matrix& output, uintptr_t rotations, float scale, const LayerCache& cache,
+         const Batch& batch) {
+        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps, nullptr};
+        attention_block(source, query, key, value, output, pointer<const float>(rotations), scale, cache, batch,
+                        pointer<float>(x));
+      },
+      release);
+  module.def(
+      "feed_forward_block",
+      [](uintptr_t x, int64_t tokens, int64_t columns, uintptr_t norm_weight, float eps, const Matrix& gate,
+         const Matrix& up, const Matrix& down) {
+        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps, nullptr};
+        feed_forward_block(source, tokens, gate, up, down, pointer<float>(x));
+      },
+      release);
 }

@@ -8,9 +8,9 @@
 namespace mistralet {
 namespace {
 
-// How long a worker looks for the next loop before it sleeps: longer than the pause between two operations of a model,
-// too short to be noticed by anything else on the machine.
-constexpr auto kSpin = std::chrono::microseconds(60);
+// How long a worker looks for the next loop before it sleeps: longer than the pause between two tokens, since waking up
+// can take longer than a whole loop; too short to be noticed by anything else on the machine.
+constexpr auto kSpin = std::chrono::milliseconds(2);
 
 void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -27,11 +27,9 @@ ThreadPool::ThreadPool(int threads) : process_(getpid()) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-    ++round_;
-  }
+  stop_ = true;
+  gate_ += kRound;
+  { std::lock_guard<std::mutex> lock(mutex_); }
   wake_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
@@ -45,14 +43,15 @@ void ThreadPool::run(int64_t count, int64_t piece, const std::function<void(int6
   piece_ = piece;
   body_ = &body;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    round_.fetch_add(1, std::memory_order_release);
+  // Nobody is inside: the last loop was closed and left by all. What was written above is seen by whoever enters.
+  gate_.store((gate_.load() / kRound + 1) * kRound | kOpen);
+  if (asleep_.load() > 0) {
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
   }
-  wake_.notify_all();
   take_pieces();
-  while (busy_.load(std::memory_order_acquire) > 0) pause();
+  gate_.fetch_and(~kOpen);
+  while (gate_.load(std::memory_order_acquire) & kInside) pause();
 }
 
 bool ThreadPool::is_forked() const { return getpid() != process_; }
@@ -66,21 +65,38 @@ void ThreadPool::take_pieces() {
 }
 
 void ThreadPool::work() {
-  uint64_t seen = 0;
+  uint64_t round = 0;
   for (;;) {
-    const auto until = std::chrono::steady_clock::now() + kSpin;
-    while (round_.load(std::memory_order_acquire) == seen) {
-      for (int i = 0; i < 32 && round_.load(std::memory_order_acquire) == seen; ++i) pause();
-      if (std::chrono::steady_clock::now() > until) {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
-      }
-    }
-    seen = round_.load(std::memory_order_acquire);
+    wait_for_change(round);
+    round = gate_.load() / kRound;
     if (stop_) return;
-    take_pieces();
-    busy_.fetch_sub(1, std::memory_order_release);
+    if (enter()) {
+      take_pieces();
+      gate_.fetch_sub(1, std::memory_order_release);
+    }
   }
+}
+
+void ThreadPool::wait_for_change(uint64_t round) {
+  const auto has_changed = [&] { return gate_.load() / kRound != round; };
+  const auto until = std::chrono::steady_clock::now() + kSpin;
+  while (!has_changed()) {
+    for (int i = 0; i < 64 && !has_changed(); ++i) pause();
+    if (std::chrono::steady_clock::now() > until) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      ++asleep_;
+      wake_.wait(lock, has_changed);
+      --asleep_;
+    }
+  }
+}
+
+bool ThreadPool::enter() {
+  uint64_t gate = gate_.load();
+  while (gate & kOpen) {
+    if (gate_.compare_exchange_weak(gate, gate + 1)) return true;
+  }
+  return false;
 }
 
 }  // namespace mistralet

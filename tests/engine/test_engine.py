@@ -15,6 +15,7 @@ from mistralet.engine import engine as engine_module
 from mistralet.engine.engine import common_prefix
 from mistralet.errors import PromptError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt, PromptImage
+from mistralet.ops import blocks_for
 from support.random_models import TEXT_AND_VISION, random_model
 
 IMG, BREAK, END = 10, 12, 13
@@ -61,7 +62,7 @@ def recomputed(model: MistralSmall, prompt: Prompt) -> Tensor:
     cache = KVCache(model.config, torch.float32, torch.device("cpu"))
     with torch.inference_mode():
         rows = torch.cat(model.encode_images([image.pixels for image in prompt.images])) if prompt.images else None
-        return model.logits(model(ForwardBatch(torch.tensor(prompt.ids), rows), cache)[-1:])[0]
+        return model.logits(model(ForwardBatch.alone(prompt.ids, 0, cache, rows), cache)[-1:])[0]
 
 
 def extended(prompt: Prompt, ids: list[int]) -> Prompt:
@@ -275,10 +276,9 @@ def test_the_cache_takes_16_bits_a_value_unless_told_otherwise(
 ) -> None:
     monkeypatch.setattr(model, "dtype", activations)
     engine = Engine(model, frozenset())
-    engine.cache.reserve(CONTEXT)
+    engine.cache.reserve(blocks_for(CONTEXT))
     assert engine.cache.nbytes == CONTEXT * TEXT_AND_VISION.kv_bytes_per_token()
-    keys, _ = engine.cache.store(0, 0, *torch.ones(2, 1, 2, 16))
-    assert keys.dtype == cache
+    assert engine.cache.layers[0].keys.dtype == cache
 
 
 def test_an_answer_from_a_16_bit_cache_is_close(model: MistralSmall) -> None:

@@ -1,4 +1,4 @@
-"""The cache gives back what was stored, however often it grows."""
+"""The cache keeps what was stored, however often it grows."""
 
 from __future__ import annotations
 
@@ -6,121 +6,77 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
-from mistralet.model import KVCache
+from mistralet.model import ForwardBatch, KVCache
+from mistralet.ops import BLOCK_SIZE
 from support.random_models import TEXT
 
 CONFIG = replace(TEXT, max_position_embeddings=2000)
-LAYERS, KV_HEADS, HEAD_DIM = CONFIG.num_hidden_layers, CONFIG.num_key_value_heads, CONFIG.head_dim
+BLOCK_BYTES = BLOCK_SIZE * CONFIG.kv_bytes_per_token(bytes_per_value=4)
 
 
 def new_cache(dtype: torch.dtype = torch.float32) -> KVCache:
     return KVCache(CONFIG, dtype, torch.device("cpu"))
 
 
-def rows(tokens: int, layer: int) -> tuple[Tensor, Tensor]:
-    """Keys and values of a layer's tokens, `[tokens, kv_heads, head_dim]` each."""
-    generator = torch.Generator().manual_seed(layer)
-    shape = (2000, KV_HEADS, HEAD_DIM)
-    keys, values = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
-    return keys[:tokens], values[:tokens]
-
-
-def feed(cache: KVCache, end: int) -> None:
-    """Add the tokens up to `end`, as the model does: all layers, then the length."""
-    cache.reserve(end)
-    for layer in range(LAYERS):
-        keys, values = (stored[cache.length :] for stored in rows(end, layer))
-        cache.store(layer, cache.length, keys, values)
-    cache.length = end
-
-
-def content(cache: KVCache, layer: int) -> tuple[Tensor, Tensor]:
-    """What a forward pass would attend to, `[tokens, kv_heads, head_dim]` each."""
-    nothing = torch.empty(0, KV_HEADS, HEAD_DIM)
-    keys, values = cache.store(layer, cache.length, nothing, nothing)
-    return keys.transpose(0, 1), values.transpose(0, 1)
-
-
-def assert_holds(cache: KVCache, tokens: int) -> None:
-    assert cache.length == tokens
-    for layer in range(LAYERS):
-        for stored, expected in zip(content(cache, layer), rows(tokens, layer), strict=True):
-            assert torch.equal(stored, expected)
+def fill(cache: KVCache) -> list[torch.Tensor]:
+    """Put random numbers everywhere; copies of what is then stored."""
+    generator = torch.Generator().manual_seed(0)
+    tensors = [tensor for layer in cache.layers for tensor in layer.tensors]
+    for tensor in tensors:
+        tensor.copy_(torch.randint(-100, 100, tensor.shape, generator=generator))
+    return [tensor.clone() for tensor in tensors]
 
 
 def test_a_new_cache_is_empty_and_takes_no_memory() -> None:
     cache = new_cache()
-    assert (cache.length, cache.nbytes) == (0, 0)
+    assert (cache.blocks, cache.nbytes) == (0, 0)
 
 
-@pytest.mark.parametrize("steps", [[1], [1, 2, 3], [255, 256, 257], [300, 301, 900, 1999, 2000], [2000]])
-def test_growth_keeps_what_is_stored(steps: list[int]) -> None:
-    cache = new_cache()
-    for end in steps:
-        feed(cache, end)
-        assert_holds(cache, end)
-
-
-def test_storing_gives_the_layers_context_by_head() -> None:
-    cache = new_cache()
-    feed(cache, 3)
-    cache.reserve(5)
-    keys, values = rows(5, layer=1)
-    stored_keys, stored_values = cache.store(1, 3, keys[3:], values[3:])
-    assert torch.equal(stored_keys, keys.transpose(0, 1))
-    assert torch.equal(stored_values, values.transpose(0, 1))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int8])
+def test_growth_keeps_what_is_stored(dtype: torch.dtype) -> None:
+    cache = new_cache(dtype)
+    cache.reserve(3)
+    stored = fill(cache)
+    cache.reserve(30)
+    grown = [tensor for layer in cache.layers for tensor in layer.tensors]
+    assert all(torch.equal(now[: len(then)], then) for now, then in zip(grown, stored, strict=True))
 
 
 def test_memory_grows_by_doubling_up_to_the_models_context() -> None:
     cache = new_cache()
     sizes = []
-    for end in range(1, 2001):
-        cache.reserve(end)
-        sizes.append(cache.nbytes)
-    token = CONFIG.kv_bytes_per_token(bytes_per_value=4)
-    assert sorted({size // token for size in sizes}) == [256, 512, 1024, 2000]
+    for blocks in range(1, 64):
+        cache.reserve(blocks)
+        sizes.append(cache.nbytes // BLOCK_BYTES)
+    assert sorted(set(sizes)) == [8, 16, 32, 63]
 
 
 def test_room_is_taken_once_and_kept() -> None:
     cache = new_cache()
-    cache.reserve(1000)
-    before = cache.nbytes
-    cache.reserve(10)
-    assert cache.nbytes == before == 1000 * CONFIG.kv_bytes_per_token(bytes_per_value=4)
+    cache.reserve(40)
+    cache.reserve(3)
+    assert (cache.blocks, cache.nbytes) == (40, 40 * BLOCK_BYTES)
 
 
 def test_room_beyond_the_models_context_can_be_had() -> None:
     cache = new_cache()
-    feed(cache, 1500)
-    cache.reserve(2500)
-    assert cache.nbytes == 2500 * CONFIG.kv_bytes_per_token(bytes_per_value=4)
-    assert_holds(cache, 1500)
+    cache.reserve(100)
+    assert cache.blocks == 100
 
 
-def test_truncation_forgets_the_end_and_the_rest_can_be_written_again() -> None:
+def test_an_8_bit_cache_has_a_scale_for_each_head_and_token() -> None:
+    cache = new_cache(torch.int8)
+    cache.reserve(10)
+    scales = 2 * 4 * CONFIG.num_hidden_layers * CONFIG.num_key_value_heads
+    assert cache.nbytes == 10 * BLOCK_SIZE * (CONFIG.kv_bytes_per_token(bytes_per_value=1) + scales)
+
+
+def test_a_sequence_alone_makes_room_for_itself_and_takes_the_blocks_in_order() -> None:
     cache = new_cache()
-    feed(cache, 300)
-    cache.truncate(200)
-    assert_holds(cache, 200)
-    feed(cache, 600)
-    assert_holds(cache, 600)
-
-
-def test_truncation_to_more_than_there_is_changes_nothing() -> None:
-    cache = new_cache()
-    feed(cache, 10)
-    cache.truncate(11)
-    assert_holds(cache, 10)
-    cache.truncate(0)
-    assert_holds(cache, 0)
-
-
-def test_values_are_kept_in_the_caches_own_type() -> None:
-    cache = new_cache(torch.float16)
-    feed(cache, 4)
-    keys, _ = content(cache, layer=0)
-    assert keys.dtype == torch.float16
-    assert torch.equal(keys, rows(4, layer=0)[0].half())
-    assert cache.nbytes == 256 * CONFIG.kv_bytes_per_token()
+    batch = ForwardBatch.alone([7, 8, 9], 62, cache)
+    assert cache.blocks == 8
+    assert batch.input_ids.tolist() == [7, 8, 9]
+    assert batch.places.positions.tolist() == [62, 63, 64]
+    assert batch.places.slots.tolist() == [62, 63, 64]
+    assert batch.places.spans[0].blocks.tolist() == [0, 1, 2]

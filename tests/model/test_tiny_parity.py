@@ -46,7 +46,7 @@ def next_token_scores(model: MistralSmall, golden: dict[str, Any]) -> Tensor:
     ids = golden["prompt_ids"] + golden["output_ids"][:-1]
     cache = KVCache(model.config, torch.float32, torch.device("cpu"))
     with torch.inference_mode():
-        hidden = model(ForwardBatch(torch.tensor(ids)), cache)
+        hidden = model(ForwardBatch.alone(ids, 0, cache), cache)
         return model.logits(hidden[len(golden["prompt_ids"]) - 1 :])
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from mistralet import ops
 from mistralet.checkpoint import check, open_checkpoint
 from mistralet.engine.load import load_weights
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
-from mistralet.ops import attention
 from support.tiny_mistral import (
     Reference,
     mistral3_reference,
@@ -85,7 +85,8 @@ def logits(model: MistralSmall, ids: list[int], pictures: list[Tensor] | None = 
         for start in range(0, len(ids), chunk):
             part = ids[start : start + chunk]
             used = part.count(10)
-            parts.append(model(ForwardBatch(torch.tensor(part), None if rows is None else rows[:used]), cache))
+            batch = ForwardBatch.alone(part, start, cache, None if rows is None else rows[:used])
+            parts.append(model(batch, cache))
             rows = None if rows is None else rows[used:]
         return model.logits(torch.cat(parts))
 
@@ -121,8 +122,8 @@ def test_images_that_see_each_other_do_not_match(
 ) -> None:
     """Without the bound of each image the encoder computes something else: the parity test can fail."""
     model = load(write_native(vision_reference, tmp_path))
-    within = attention.segment_attention
-    monkeypatch.setattr("mistralet.ops.segment_attention", lambda q, k, v, lengths: within(q, k, v, [sum(lengths)]))
+    of_segments = ops.PagedBatch.of_segments
+    monkeypatch.setattr(ops.PagedBatch, "of_segments", lambda lengths: of_segments([sum(lengths)]))
     expected = reference_logits(vision_reference, image_prompt(), images())
     assert (logits(model, image_prompt(), images()) - expected).abs().max() > 100 * TOLERANCE
 

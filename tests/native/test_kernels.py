@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mistralet.native import kernels
-from mistralet.ops import linear, linear_many
+from mistralet.ops import linear, norm_linear, rms_norm
 from mistralet.quant import FORMATS, BlockFormat, QuantizedTensor, pack
 
 if kernels is None:
@@ -96,13 +96,14 @@ def test_a_row_does_not_depend_on_its_company(
     assert torch.equal(together, alone)
 
 
-def test_many_matrices_at_once_are_each_by_itself() -> None:
+def test_several_matrices_take_the_normalised_rows_each_by_itself() -> None:
     weights = [
         pack(random_matrix(FORMATS[name], rows, 512)) for name, rows in (("Q4_K", 40), ("Q6_K", 17), ("Q8_0", 5))
     ]
-    x = activations(7, 512)
-    for weight, result in zip(weights, linear_many(x, weights), strict=True):
-        assert torch.equal(result, linear(x, weight))
+    x, norm = activations(7, 512), activations(1, 512, seed=2)[0]
+    for weight, result in zip(weights, norm_linear(x, norm, 1e-5, weights), strict=True):
+        assert torch.equal(result, norm_linear(x, norm, 1e-5, [weight])[0])
+        assert (result - linear(rms_norm(x, norm, 1e-5), weight)).norm() < 1e-3 * result.norm()
 
 
 def test_4096_tokens_through_one_thread() -> None:
@@ -112,6 +113,22 @@ def test_4096_tokens_through_one_thread() -> None:
     assert torch.equal(linear(x, weight)[4095:], linear(x[4095:], weight))
 
 
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_codes_and_activations_do_not_overflow(name: str, instruction_set: str, sign: int) -> None:
+    """Every sum of products is as large as it can be: narrow sums would wrap around."""
+    kernels.configure(1, instruction_set)
+    weight = random_matrix(FORMATS[name], rows=16, columns=512)
+    largest = weight.data.clone().view(16, -1, FORMATS[name].block_bytes)
+    for byte in set(range(FORMATS[name].block_bytes)) - {h + i for h in HALVES[name] for i in (0, 1)}:
+        largest[..., byte] = 0x80 if name == "Q8_0" else 0xFF
+    weight = QuantizedTensor(weight.format, largest.view(16, -1), weight.columns)
+    x = torch.full((2, 512), float(sign))
+    expected = x.double() @ weight.dequantize().double().T
+    assert torch.allclose(linear(x, pack(weight)).double(), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("value", [0.0, 1e-38, 1e30])
 def test_activations_of_any_size_give_finite_results(value: float) -> None:
     weight = pack(random_matrix(FORMATS["Q4_1"], rows=16, columns=32))
@@ -119,40 +136,6 @@ def test_activations_of_any_size_give_finite_results(value: float) -> None:
     assert torch.isfinite(result).all()
     if value < 1e-30:
         assert (result == 0).all()
-
-
-@pytest.mark.parametrize("instruction_set", SETS)
-@pytest.mark.parametrize("context", [1, 15, 256, 257, 1000])
-@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(9, 3, 64), (8, 2, 128), (2, 2, 16), (5, 1, 32)])
-def test_attention_is_the_softmax_of_the_products(
-    heads: int, kv_heads: int, head_dim: int, context: int, instruction_set: str
-) -> None:
-    kernels.configure(2, instruction_set)
-    generator = torch.Generator().manual_seed(context)
-    query = torch.randn(heads, head_dim, generator=generator)
-    # The cache has room for more tokens than it holds.
-    cache = torch.randn(2, kv_heads, context + 3, head_dim, generator=generator).half()
-    keys, values = cache[:, :, :context]
-    out = torch.empty_like(query)
-    pointers = (query.data_ptr(), keys.data_ptr(), values.data_ptr())
-    kernels.attention(*pointers, keys.stride(0), heads, kv_heads, head_dim, context, head_dim**-0.5, out.data_ptr())
-    group = heads // kv_heads
-    scores = torch.einsum("hd,hcd->hc", query.double(), keys.double().repeat_interleave(group, 0)) * head_dim**-0.5
-    expected = torch.einsum("hc,hcd->hd", scores.softmax(-1), values.double().repeat_interleave(group, 0))
-    assert (out - expected).abs().max() < 1e-5
-
-
-def test_attention_does_not_depend_on_the_threads() -> None:
-    query, cache = activations(4, 64), torch.randn(2, 2, 700, 64).half()
-    results = []
-    for threads in (1, 2, 3):
-        kernels.configure(threads, SETS[0])
-        out = torch.empty_like(query)
-        pointers = (query.data_ptr(), cache[0].data_ptr(), cache[1].data_ptr())
-        kernels.attention(*pointers, cache.stride(1), 4, 2, 64, 700, 0.125, out.data_ptr())
-        results.append(out)
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[0], results[2])
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -1,4 +1,4 @@
-"""Each operation against an independent formula, with few tokens (native) and with many (PyTorch)."""
+"""Each operation against an independent formula; attention and the native forms are tested in tests/native."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from torch import Tensor
 
 from mistralet.ops import (
     apply_rotary,
-    causal_attention,
     embedding,
     gelu,
     linear,
     rms_norm,
     rotary_table,
     rotary_table_2d,
-    segment_attention,
     swiglu,
 )
 from mistralet.quant import FORMATS, QuantizedTensor
@@ -121,26 +119,10 @@ def test_2d_rotary_gives_even_frequencies_to_rows_and_odd_ones_to_columns() -> N
     assert torch.allclose(table[0], torch.polar(torch.ones(32), angles), atol=1e-5)
 
 
-@pytest.mark.parametrize(("tokens", "context"), [(1, 1), (1, 40), (6, 6), (6, 40)])
-@pytest.mark.parametrize("stored", [torch.float16, torch.float32])
-def test_causal_attention_is_the_softmax_over_what_came_before(tokens: int, context: int, stored: torch.dtype) -> None:
-    query = randn(tokens, 6, 32)
-    keys, values = randn(2, 3, context, 32, seed=1).to(stored)
-    attended = causal_attention(query, keys, values)
-    for token in range(tokens):
-        seen = context - tokens + token + 1
-        for head in range(6):
-            scores = keys[head // 2, :seen].double() @ query[token, head].double() / 32**0.5
-            expected = scores.softmax(0) @ values[head // 2, :seen].double()
-            assert (attended[token, head] - expected).abs().max() < 1e-5
-
-
-def test_segments_do_not_see_each_other() -> None:
-    lengths = [3, 1, 8]
-    query, keys, values = randn(3, 12, 2, 16)
-    packed = segment_attention(query, keys, values, lengths)
-    alone = [
-        segment_attention(q, k, v, [len(q)])
-        for q, k, v in zip(query.split(lengths), keys.split(lengths), values.split(lengths), strict=True)
-    ]
-    assert torch.allclose(packed, torch.cat(alone), atol=1e-6)
+@pytest.mark.parametrize("theta", [1e4, 1e9])
+def test_a_rotation_does_not_depend_on_the_positions_beside_it(theta: float) -> None:
+    positions = torch.arange(1000)
+    together = rotary_table(positions, 128, theta)
+    assert all(
+        torch.equal(rotary_table(positions[at : at + 1], 128, theta)[0], together[at]) for at in range(0, 1000, 7)
+    )

@@ -122,11 +122,10 @@ class Engine:
             logits = self._forward([token])
 
     def _keep_common_prefix(self, prompt: Prompt) -> int:
-        """Cut the cache down to what it shares with the prompt; at least the prompt's last token is left to run."""
-        shared = min(common_prefix(self._cached, prompt), self.cache.length, len(prompt.ids) - 1)
+        """Keep of the cache it shares with the prompt; at least the prompt's last token is left to run."""
+        shared = min(common_prefix(self._cached, prompt), len(prompt.ids) - 1)
         # An image is encoded whole or not at all.
         shared = next((image.start for image in prompt.images if image.start < shared < image.end), shared)
-        self.cache.truncate(shared)
         self._cached = Prompt(prompt.ids[:shared], [image for image in prompt.images if image.end <= shared])
         return shared
 
@@ -151,7 +150,7 @@ class Engine:
         return logits
 
     def _forward(self, ids: list[int], image_rows: Tensor | None = None) -> Tensor:
-        batch = ForwardBatch(torch.tensor(ids, device=self.device), image_rows)
+        batch = ForwardBatch.alone(ids, len(self._cached.ids), self.cache, image_rows)
         hidden = self.model(batch, self.cache)
         self._cached.ids.extend(ids)
         return self.model.logits(hidden[-1:])[0]

@@ -63,6 +63,24 @@ class RMSNorm(Weight):
         return ops.rms_norm(x, self.weight, self.eps)
 
 
+class Attention(nn.Module):
+    """Grouped-query attention with rotary positions; with as many key heads as query heads, that of the encoder."""
+
+    def __init__(self, hidden_size: int, heads: int, kv_heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.wq = Linear(hidden_size, heads * head_dim)
+        self.wk = Linear(hidden_size, kv_heads * head_dim)
+        self.wv = Linear(hidden_size, kv_heads * head_dim)
+        self.wo = Linear(heads * head_dim, hidden_size)
+
+    def forward(
+        self, x: Tensor, norm: RMSNorm, rotations: Tensor, cache: ops.LayerCache, batch: ops.PagedBatch
+    ) -> Tensor:
+        """`x + attention(norm(x))`, `[tokens, hidden_size]`; keys and values are put into the cache."""
+        weights = (self.wq.weight, self.wk.weight, self.wv.weight, self.wo.weight)
+        return ops.attention_block(x, norm.weight, norm.eps, weights, rotations, cache, batch)
+
+
 class FeedForward(nn.Module):
     """`w2(silu(w1 x) * w3 x)`."""
 
@@ -72,7 +90,7 @@ class FeedForward(nn.Module):
         self.w2 = Linear(intermediate_size, hidden_size)
         self.w3 = Linear(hidden_size, intermediate_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`[tokens, hidden_size]` to the same shape."""
-        gate, up = ops.linear_many(x, (self.w1.weight, self.w3.weight))
-        return self.w2(ops.swiglu(gate, up))
+    def forward(self, x: Tensor, norm: RMSNorm) -> Tensor:
+        """`x + feed_forward(norm(x))`, `[tokens, hidden_size]`."""
+        weights = (self.w1.weight, self.w3.weight, self.w2.weight)
+        return ops.feed_forward_block(x, norm.weight, norm.eps, weights)

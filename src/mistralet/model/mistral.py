@@ -5,27 +5,17 @@ Modules bear the names of Mistral's own checkpoints, which are the canonical ten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from mistralet import ops
 from mistralet.config import ModelConfig
+from mistralet.model.batch import ForwardBatch
 from mistralet.model.decoder import DecoderLayer
 from mistralet.model.kv_cache import KVCache
 from mistralet.model.layers import Embedding, Linear, RMSNorm
 from mistralet.model.projector import PatchMerger, VisionLanguageAdapter
 from mistralet.model.vision import VisionEncoder
-
-
-@dataclass(frozen=True)
-class ForwardBatch:
-    """The tokens of one sequence that go through the model together, after those already in its cache."""
-
-    input_ids: Tensor  # int64 [tokens]
-    # [image tokens, hidden_size]: rows for the image tokens among input_ids, in their order
-    image_embeddings: Tensor | None = None
 
 
 class MistralSmall(nn.Module):
@@ -36,7 +26,7 @@ class MistralSmall(nn.Module):
         self.config = config
         self.dtype = torch.float32  # of activations
         self.tok_embeddings = Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.output = Linear(config.hidden_size, config.vocab_size)  # the embedding's own weight where they are tied
         if config.vision is not None:
@@ -49,21 +39,19 @@ class MistralSmall(nn.Module):
         """Run tokens through the decoder; their keys and values join the cache.
 
         Returns:
-            Final hidden states `[tokens, hidden_size]`, normed; `logits` takes the rows that are wanted.
+            Hidden states after the last layer, `[tokens, hidden_size]`; `logits` takes the rows that are wanted.
         """
-        start, tokens = cache.length, batch.input_ids.shape[0]
-        cache.reserve(start + tokens)
         x = self._embed(batch)
-        positions = torch.arange(start, start + tokens, device=x.device)
+        positions = batch.places.positions.to(x.device)
         rotations = ops.rotary_table(positions, self.config.head_dim, self.config.rope_theta)
-        for layer in self.layers:
-            x = layer(x, rotations, start, cache)
-        cache.length = start + tokens
-        return self.norm(x)
+        for layer, layer_cache in zip(self.layers, cache.layers, strict=True):
+            x = layer(x, rotations, layer_cache, batch.places)
+        return x
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 scores over the vocabulary: `[tokens, hidden_size]` to `[tokens, vocab_size]`."""
-        return self.output(hidden).to(torch.float32)
+        (scores,) = ops.norm_linear(hidden, self.norm.weight, self.norm.eps, [self.output.weight])
+        return scores.to(torch.float32)
 
     def encode_images(self, images: list[Tensor]) -> list[Tensor]:
         """Rows that take the place of each image's tokens.
@@ -78,7 +66,8 @@ class MistralSmall(nn.Module):
         return [self.vision_language_adapter(self.patch_merger(self.pre_mm_projector_norm(part))) for part in features]
 
     def _embed(self, batch: ForwardBatch) -> Tensor:
-        x = self.tok_embeddings(batch.input_ids, self.dtype)
+        ids = batch.input_ids.to(self.norm.weight.device)
+        x = self.tok_embeddings(ids, self.dtype)
         if batch.image_embeddings is not None and self.config.vision is not None:
-            x[batch.input_ids == self.config.vision.image_token_id] = batch.image_embeddings.to(x.dtype)
+            x[ids == self.config.vision.image_token_id] = batch.image_embeddings.to(x.dtype)
         return x

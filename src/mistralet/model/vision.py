@@ -7,27 +7,7 @@ from torch import Tensor, nn
 
 from mistralet import ops
 from mistralet.config import VisionConfig
-from mistralet.model.layers import FeedForward, Linear, RMSNorm, Weight
-
-
-class ImageAttention(nn.Module):
-    """Attention among the patches of one image, in both directions."""
-
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.heads = config.num_attention_heads
-        self.head_dim = config.head_dim
-        width = self.heads * self.head_dim
-        self.wq = Linear(config.hidden_size, width)
-        self.wk = Linear(config.hidden_size, width)
-        self.wv = Linear(config.hidden_size, width)
-        self.wo = Linear(width, config.hidden_size)
-
-    def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
-        """`[patches, hidden_size]` to the same shape; `lengths` are the patches of each image."""
-        query, key, value = (w(x).unflatten(-1, (self.heads, self.head_dim)) for w in (self.wq, self.wk, self.wv))
-        query, key = ops.apply_rotary(query, rotations), ops.apply_rotary(key, rotations)
-        return self.wo(ops.segment_attention(query, key, value, lengths).flatten(-2))
+from mistralet.model.layers import Attention, FeedForward, RMSNorm, Weight
 
 
 class VisionLayer(nn.Module):
@@ -36,14 +16,16 @@ class VisionLayer(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.attention = ImageAttention(config)
+        self.attention = Attention(
+            config.hidden_size, config.num_attention_heads, config.num_attention_heads, config.head_dim
+        )
         self.ffn_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
 
-    def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
-        """`[patches, hidden_size]` to the same shape."""
-        x = x + self.attention(self.attention_norm(x), rotations, lengths)
-        return x + self.feed_forward(self.ffn_norm(x))
+    def forward(self, x: Tensor, rotations: Tensor, cache: ops.LayerCache, batch: ops.PagedBatch) -> Tensor:
+        """`[patches, hidden_size]` to the same shape; `cache` holds keys and values while they are attended to."""
+        x = self.attention(x, self.attention_norm, rotations, cache, batch)
+        return self.feed_forward(x, self.ffn_norm)
 
 
 class VisionTransformer(nn.Module):
@@ -51,12 +33,16 @@ class VisionTransformer(nn.Module):
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
+        self.config = config
         self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.num_hidden_layers))
 
     def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
-        """`[patches, hidden_size]` to the same shape."""
+        """`[patches, hidden_size]` to the same shape; a patch sees its own image, `lengths` are their patches."""
+        batch = ops.PagedBatch.of_segments(lengths)
+        blocks = sum(map(ops.blocks_for, lengths))
+        cache = ops.LayerCache.empty(blocks, self.config.num_attention_heads, self.config.head_dim, x.dtype, x.device)
         for layer in self.layers:
-            x = layer(x, rotations, lengths)
+            x = layer(x, rotations, cache, batch)
         return x
 
 

@@ -1,22 +1,50 @@
 # What native/module.cpp offers. Pointers are addresses of contiguous memory; nothing is checked there.
 
+class Matrix:
+    def __init__(self, ggml_type: int, data: int, rows: int) -> None: ...
+
+class LayerCache:
+    def __init__(
+        self, kv_type: int, keys: int, values: int, key_scales: int, value_scales: int, kv_heads: int, head_dim: int
+    ) -> None: ...
+
+class Batch:
+    def __init__(self, slots: int, tokens: int, causal: bool) -> None: ...
+    def add(self, first_token: int, tokens: int, context: int, blocks: int) -> None: ...
+
 def instruction_sets() -> list[str]: ...
 def configure(threads: int, instruction_set: str) -> None: ...
 def packed_bytes(ggml_type: int, rows: int, columns: int) -> int: ...
 def pack(ggml_type: int, source: int, rows: int, columns: int, target: int) -> None: ...
-def linear(products: list[tuple[int, int, int, int]], columns: int, x: int, tokens: int) -> None: ...
-def attention(
-    query: int,
-    keys: int,
-    values: int,
-    kv_stride: int,
-    heads: int,
-    kv_heads: int,
-    head_dim: int,
-    context: int,
-    scale: float,
-    out: int,
+def linear(
+    matrices: list[Matrix],
+    outs: list[int],
+    x: int,
+    tokens: int,
+    columns: int,
+    norm_weight: int,
+    eps: float,
+    up: int,
+    add: bool,
 ) -> None: ...
-def rms_norm(x: int, weight: int, eps: float, tokens: int, size: int, out: int) -> None: ...
-def swiglu(gate: int, up: int, count: int, out: int) -> None: ...
-def rotate(x: int, rotations: int, tokens: int, heads: int, head_dim: int, out: int) -> None: ...
+def rotate_and_store(
+    query: int, key: int, value: int, rotations: int, heads: int, cache: LayerCache, batch: Batch
+) -> None: ...
+def attend(query: int, heads: int, scale: float, cache: LayerCache, batch: Batch, out: int) -> None: ...
+def attention_block(
+    x: int,
+    columns: int,
+    norm_weight: int,
+    eps: float,
+    query: Matrix,
+    key: Matrix,
+    value: Matrix,
+    output: Matrix,
+    rotations: int,
+    scale: float,
+    cache: LayerCache,
+    batch: Batch,
+) -> None: ...
+def feed_forward_block(
+    x: int, tokens: int, columns: int, norm_weight: int, eps: float, gate: Matrix, up: Matrix, down: Matrix
+) -> None: ...

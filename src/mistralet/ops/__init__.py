@@ -1,21 +1,31 @@
-"""The few operations the model calls, on tensors `[tokens, ...]`: one function each, here in plain PyTorch."""
+"""The few operations the model calls, on tensors `[tokens, ...]`: one function each, native where it can be."""
 
 from mistralet.ops.activation import gelu, swiglu
-from mistralet.ops.attention import causal_attention, segment_attention
-from mistralet.ops.linear import embedding, linear, linear_many
+from mistralet.ops.attention import attend, rotate_and_store
+from mistralet.ops.blocks import attention_block, feed_forward_block
+from mistralet.ops.linear import Matrix, embedding, linear, norm_linear
 from mistralet.ops.norm import rms_norm
+from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary, rotary_table, rotary_table_2d
 
 __all__ = [
+    "BLOCK_SIZE",
+    "LayerCache",
+    "Matrix",
+    "PagedBatch",
+    "Span",
     "apply_rotary",
-    "causal_attention",
+    "attend",
+    "attention_block",
+    "blocks_for",
     "embedding",
+    "feed_forward_block",
     "gelu",
     "linear",
-    "linear_many",
+    "norm_linear",
     "rms_norm",
     "rotary_table",
     "rotary_table_2d",
-    "segment_attention",
+    "rotate_and_store",
     "swiglu",
 ]

@@ -1,4 +1,4 @@
-"""Attention of the text decoder (causal, grouped heads) and of the vision encoder (each image by itself)."""
+"""Attention over a paged cache: of the text decoder (causal) and of the vision encoder (each image by itself)."""
 
 from __future__ import annotations
 
@@ -6,69 +6,101 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mistralet.ops.few_tokens import kernels_for
+from mistralet.native import kernels
+from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
+from mistralet.ops.rotary import apply_rotary
 
-_LARGEST_HEAD_DIM = 256  # that native/attention.h has registers for
+_LARGEST_HEAD_DIM = 256  # that native/attention.h has room for
 
 
-def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Attention of the last tokens of a sequence to all tokens up to and including themselves.
+def rotate_and_store(
+    query: Tensor, key: Tensor, value: Tensor, rotations: Tensor, cache: LayerCache, batch: PagedBatch
+) -> Tensor:
+    """Turn queries and keys by their position, and put keys and values into the cache.
 
     Args:
-        query: `[tokens, heads, head_dim]`, the last `tokens` of the context.
-        keys: `[kv_heads, context, head_dim]`, in any float type; consecutive query heads share a key head.
-        values: like `keys`.
+        query: `[tokens, heads, head_dim]`; its memory may be used for the result.
+        key, value: `[tokens, kv_heads, head_dim]`.
+        rotations: complex64 `[tokens, head_dim // 2]`.
 
     Returns:
-        `[tokens, heads, head_dim]`, in the type of `query`.
+        The turned queries, `[tokens, heads, head_dim]`.
     """
-    tokens, heads, head_dim = query.shape
-    kv_heads, context, _ = keys.shape
-    kernels = kernels_for(query)
-    if tokens == 1 and kernels is not None and _is_for_native(keys, values):
+    if _is_native(query) and query.is_contiguous():
+        assert kernels is not None
+        key, value, rotations = key.contiguous(), value.contiguous(), rotations.contiguous()
+        pointers = [x.data_ptr() for x in (query, key, value, rotations)]
+        kernels.rotate_and_store(*pointers, query.shape[1], cache.handle, batch.handle)
+        return query
+    slots = batch.slots.to(query.device)
+    blocks, places = slots // BLOCK_SIZE, slots % BLOCK_SIZE
+    key_codes, key_scales = _encode(apply_rotary(key, rotations), cache.keys.dtype)
+    value_codes, value_scales = _encode(value, cache.values.dtype)
+    cache.keys[blocks, :, :, places] = key_codes
+    cache.values[blocks, :, places] = value_codes
+    if cache.key_scales is not None and cache.value_scales is not None:
+        cache.key_scales[blocks, :, places] = key_scales
+        cache.value_scales[blocks, :, places] = value_scales
+    return apply_rotary(query, rotations)
+
+
+def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
+    """Attention of each token to its own sequence, whose keys and values are in the cache.
+
+    Consecutive query heads share a key head. With the native kernels a token's result depends on its own sequence
+    alone, bit for bit, whatever else is in the batch.
+
+    Args:
+        query: `[tokens, heads, head_dim]`.
+
+    Returns:
+        Like `query`.
+    """
+    if _is_native(query):
+        assert kernels is not None
+        query = query.contiguous()
         out = torch.empty_like(query)
-        pointers = (query.data_ptr(), keys.data_ptr(), values.data_ptr())
-        kernels.attention(*pointers, keys.stride(0), heads, kv_heads, head_dim, context, head_dim**-0.5, out.data_ptr())
+        _, heads, head_dim = query.shape
+        kernels.attend(query.data_ptr(), heads, head_dim**-0.5, cache.handle, batch.handle, out.data_ptr())
         return out
-    keys, values = keys.to(query.dtype), values.to(query.dtype)
-    if tokens == 1:
-        # The query heads that share a key head take the place of tokens, so that each key is read once.
-        grouped = query.view(1, kv_heads, heads // kv_heads, head_dim)
-        return F.scaled_dot_product_attention(grouped, keys[None], values[None]).view(1, heads, head_dim)
+    parts = query.split([span.tokens for span in batch.spans])
+    attended = [_attend_span(part, cache, span, batch.causal) for part, span in zip(parts, batch.spans, strict=True)]
+    return torch.cat(attended)
+
+
+def is_native_head(head_dim: int) -> bool:
+    """Whether there are kernels for heads of that size."""
+    return kernels is not None and head_dim % 16 == 0 and head_dim <= _LARGEST_HEAD_DIM
+
+
+def _is_native(query: Tensor) -> bool:
+    return is_native_head(query.shape[-1]) and query.dtype == torch.float32 and query.device.type == "cpu"
+
+
+def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> Tensor:
+    blocks = span.blocks[: blocks_for(span.context)].to(query.device, torch.int64)
+    # To [kv_heads, context, head_dim]
+    keys = _decode(cache.keys[blocks].transpose(2, 3), cache.key_scales, blocks, query.dtype)
+    values = _decode(cache.values[blocks], cache.value_scales, blocks, query.dtype)
+    keys, values = (x.transpose(0, 1).flatten(1, 2)[:, : span.context] for x in (keys, values))
     mask = None
-    if tokens < context:
-        visible = torch.ones(tokens, context, dtype=torch.bool, device=query.device).tril(context - tokens)
-        mask = torch.zeros(tokens, context, dtype=query.dtype, device=query.device).masked_fill_(~visible, -torch.inf)
+    if causal and span.tokens > 1:
+        visible = torch.ones(span.tokens, span.context, dtype=torch.bool, device=query.device)
+        mask = visible.tril_(span.context - span.tokens)
     attended = F.scaled_dot_product_attention(
-        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, is_causal=mask is None, enable_gqa=True
+        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
     )
     return attended[0].transpose(0, 1)
 
 
-def _is_for_native(keys: Tensor, values: Tensor) -> bool:
-    head_dim = keys.shape[-1]
-    return (
-        keys.dtype == values.dtype == torch.float16
-        and head_dim % 16 == 0
-        and head_dim <= _LARGEST_HEAD_DIM
-        and keys.stride() == values.stride()
-        and keys.stride()[1:] == (head_dim, 1)
-    )
+def _encode(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """As the cache stores it, and the scales `[tokens, kv_heads]` of 8-bit codes."""
+    if dtype != torch.int8:
+        return x.to(dtype), x
+    largest = x.to(torch.float32).abs().amax(-1)
+    factor = torch.where(largest > 1e-30, 127 / largest, 0)
+    return torch.round(x * factor.unsqueeze(-1)).to(torch.int8), largest / 127
 
 
-def segment_attention(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int]) -> Tensor:
-    """Attention in both directions inside each segment of a packed sequence, and never across segments.
-
-    Args:
-        query, keys, values: `[patches, heads, head_dim]`.
-        lengths: patches of each segment; they add up to all patches.
-
-    Returns:
-        `[patches, heads, head_dim]`.
-    """
-    segments = zip(query.split(lengths), keys.split(lengths), values.split(lengths), strict=True)
-    attended = [
-        F.scaled_dot_product_attention(q.transpose(0, 1)[None], k.transpose(0, 1)[None], v.transpose(0, 1)[None])
-        for q, k, v in segments
-    ]
-    return torch.cat([segment[0].transpose(0, 1) for segment in attended])
+def _decode(stored: Tensor, scales: Tensor | None, blocks: Tensor, dtype: torch.dtype) -> Tensor:
+    return stored.to(dtype) if scales is None else (stored * scales[blocks].unsqueeze(-1)).to(dtype)

@@ -1,14 +1,16 @@
-"""Products with a weight matrix, whichever way it lies in memory."""
+"""Products with weight matrices, whichever way they lie in memory, and the normalisation before them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mistralet.native import kernels
+from mistralet.ops.norm import rms_norm
 from mistralet.quant import PackedTensor, QuantizedTensor
 
 Matrix = Tensor | QuantizedTensor | PackedTensor
@@ -31,8 +33,8 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     Returns:
         `[tokens, out_features]`, in the type of `x`.
     """
-    if isinstance(weight, PackedTensor):
-        return _multiply_packed(x, [weight])[0]
+    if are_native([weight]):
+        return _multiply(x, [weight])[0]
     if isinstance(weight, Tensor) and weight.dtype == x.dtype:
         return F.linear(x, weight)
     out_features, in_features = weight.shape
@@ -44,12 +46,18 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     return out
 
 
-def linear_many(x: Tensor, weights: Sequence[Matrix]) -> list[Tensor]:
-    """`x @ weight.T` for several matrices; packed ones share one rounding of `x` and one pass of the threads."""
-    packed = [weight for weight in weights if isinstance(weight, PackedTensor)]
-    if len(packed) == len(weights):
-        return _multiply_packed(x, packed)
-    return [linear(x, weight) for weight in weights]
+def norm_linear(x: Tensor, norm: Tensor, eps: float, weights: Sequence[Matrix]) -> list[Tensor]:
+    """`rms_norm(x) @ weight.T` for several matrices, in one step.
+
+    Args:
+        x: `[tokens, in_features]`.
+        norm: weight of the normalisation, `[in_features]`.
+        weights: `[out_features, in_features]` each.
+    """
+    if are_native(weights):
+        return _multiply(x, weights, norm=norm, eps=eps)
+    normed = rms_norm(x, norm, eps)
+    return [linear(normed, weight) for weight in weights]
 
 
 def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype) -> Tensor:
@@ -57,20 +65,40 @@ def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype)
     return _as_dense(weight, ids, dtype)
 
 
-def _multiply_packed(x: Tensor, weights: Sequence[PackedTensor]) -> list[Tensor]:
+def are_native(weights: Sequence[Matrix]) -> bool:
+    """Whether the kernels can multiply all these matrices as they lie."""
+    return all(isinstance(weight, PackedTensor) for weight in weights)
+
+
+def handle(weight: Matrix) -> Any:
+    """What the kernels know a native matrix by."""
+    assert isinstance(weight, PackedTensor)
+    return weight.handle
+
+
+def _multiply(x: Tensor, weights: Sequence[Matrix], norm: Tensor | None = None, eps: float = 0.0) -> list[Tensor]:
+    """The native product of `x`, normalised first if there is a norm, with each matrix."""
     assert kernels is not None
     tokens, columns = x.shape
     wide = x.to(torch.float32).contiguous()
+    wide_norm = None if norm is None else norm.to(torch.float32).contiguous()
     outs = [torch.empty(tokens, weight.shape[0]) for weight in weights]
-    products = [
-        (weight.type_number, weight.data.data_ptr(), weight.shape[0], out.data_ptr())
-        for weight, out in zip(weights, outs, strict=True)
-    ]
-    kernels.linear(products, columns, wide.data_ptr(), tokens)
+    kernels.linear(
+        [handle(weight) for weight in weights],
+        [out.data_ptr() for out in outs],
+        wide.data_ptr(),
+        tokens,
+        columns,
+        0 if wide_norm is None else wide_norm.data_ptr(),
+        eps,
+        0,
+        False,
+    )
     return outs if x.dtype == torch.float32 else [out.to(x.dtype) for out in outs]
 
 
-def _as_dense(weight: Tensor | QuantizedTensor, rows: slice | Tensor, dtype: torch.dtype) -> Tensor:
+def _as_dense(weight: Matrix, rows: slice | Tensor, dtype: torch.dtype) -> Tensor:
+    assert not isinstance(weight, PackedTensor)
     if isinstance(weight, QuantizedTensor):
         return weight.select(rows).dequantize().to(dtype)
     return weight[rows].to(dtype)

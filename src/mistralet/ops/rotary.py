@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mistralet.ops.few_tokens import kernels_for
-
 
 def rotary_table(positions: Tensor, head_dim: int, theta: float) -> Tensor:
     """Rotations of the text decoder: pair `j` turns by `position * theta ** (-2 j / head_dim)`.
@@ -43,11 +41,6 @@ def apply_rotary(x: Tensor, rotations: Tensor) -> Tensor:
     Returns:
         Like `x`.
     """
-    kernels = kernels_for(x, rotations)
-    if kernels is not None:
-        out = torch.empty_like(x)
-        kernels.rotate(x.data_ptr(), rotations.data_ptr(), *x.shape, out.data_ptr())
-        return out
     pairs = torch.view_as_complex(x.to(torch.float32).unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * rotations.unsqueeze(1)).flatten(-2).to(x.dtype)
 
@@ -58,5 +51,7 @@ def _frequencies(head_dim: int, theta: float, device: torch.device) -> Tensor:
 
 
 def _rotations(positions: Tensor, frequencies: Tensor) -> Tensor:
-    angles = torch.outer(positions.to(torch.float32), frequencies)
-    return torch.polar(torch.ones_like(angles), angles)
+    # Angles in float32, as the reference has them. Their sines and cosines in float64, which hides that PyTorch rounds
+    # the last few elements of a tensor another way: a position's rotation must not depend on its company.
+    angles = torch.outer(positions.to(torch.float32), frequencies).to(torch.float64)
+    return torch.polar(torch.ones_like(angles), angles).to(torch.complex64)

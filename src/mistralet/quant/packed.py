@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +23,12 @@ class PackedTensor:
     type_number: int
     data: Tensor  # uint8 [packed bytes]
     shape: tuple[int, int]  # rows, columns
+
+    @cached_property
+    def handle(self) -> Any:
+        """What the kernels know it by."""
+        assert kernels is not None
+        return kernels.Matrix(self.type_number, self.data.data_ptr(), self.shape[0])
 
     @classmethod
     def of(cls, weight: QuantizedTensor, data: Tensor) -> PackedTensor:

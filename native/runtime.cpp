@@ -1,0 +1,271 @@
+#include "runtime.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+#include "instruction_set.h"
+#include "pack.h"
+#include "rounded.h"
+#include "thread_pool.h"
+
+namespace mistralet {
+namespace {
+
+std::vector<InstructionSet> supported_sets() {
+  std::vector<InstructionSet> sets = {kPortable};
+#ifdef MISTRALET_X86
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  if (avx2) sets.insert(sets.begin(), kAvx2);
+  if (avx512) sets.insert(sets.begin(), kAvx512);
+#endif
+  return sets;
+}
+
+// The one state of the module. A call holds the lock: threads and buffers serve one operation at a time.
+struct State {
+  std::mutex lock;
+  InstructionSet set = supported_sets().front();
+  std::unique_ptr<ThreadPool> pool = std::make_unique<ThreadPool>(1);
+  RoundedActivations activations;
+  std::vector<AttentionState> partial;
+  std::vector<float> query, key, value, attended, gate, up;  // between the operations of a block
+};
+
+State& state() {
+  static State* instance = new State;  // never destroyed: its threads must not outlive or hold up the interpreter
+  return *instance;
+}
+
+// Pieces small enough that all threads end together, large enough that handing them out costs nothing.
+int64_t piece_of(int64_t count) { return std::max<int64_t>(1, count / (8 * state().pool->threads())); }
+
+void round_rows(const Source& source, int64_t first, int64_t last) {
+  const InstructionSet& set = state().set;
+  const RoundedActivations& activations = state().activations;
+  static thread_local std::vector<float> prepared;
+  if (!source.is_plain()) prepared.resize(source.columns);
+  for (int64_t row = first; row < last; ++row) {
+    const float* x = source.x + row * source.columns;
+    if (!source.is_plain()) {
+      set.prepare(source, row, prepared.data());
+      x = prepared.data();
+    }
+    const Tile& tile = activations.tile_of(row);
+    set.round_row(x, source.columns / kGroup, tile, static_cast<int>(row - tile.first_row));
+  }
+}
+
+template <class KV>
+void store_head(const float* x, int64_t head_dim, int64_t stride, typename KV::Stored* target, float* scale) {
+  float factor = 1.0f;
+  if constexpr (KV::kHasScales) {
+    float largest = 0.0f;
+    for (int64_t d = 0; d < head_dim; ++d) largest = std::max(largest, std::fabs(x[d]));
+    *scale = largest / 127.0f;
+    factor = largest > 1e-30f ? 127.0f / largest : 0.0f;
+  }
+  for (int64_t d = 0; d < head_dim; ++d) target[d * stride] = KV::store(KV::kHasScales ? x[d] * factor : x[d]);
+}
+
+void rotate(const float* x, const float* rotations, int64_t head_dim, float* out) {
+  for (int64_t j = 0; j < head_dim; j += 2) {
+    const float a = x[j], b = x[j + 1], cosine = rotations[j], sine = rotations[j + 1];
+    out[j] = a * cosine - b * sine;
+    out[j + 1] = a * sine + b * cosine;
+  }
+}
+
+template <class KV>
+void store_token(const float* key, const float* value, const float* rotations, int64_t slot, const LayerCache& cache) {
+  using Stored = typename KV::Stored;
+  const int64_t head_dim = cache.head_dim, block = slot / kBlockTokens, place = slot % kBlockTokens;
+  float turned[kMaxHeadDim];
+  for (int64_t head = 0; head < cache.kv_heads; ++head, key += head_dim, value += head_dim) {
+    const int64_t at = (block * cache.kv_heads + head) * kBlockTokens;
+    auto* keys = reinterpret_cast<Stored*>(cache.keys) + at * head_dim;
+    auto* values = reinterpret_cast<Stored*>(cache.values) + at * head_dim;
+    rotate(key, rotations, head_dim, turned);
+    store_head<KV>(turned, head_dim, kBlockTokens, keys + place, cache.key_scales + at + place);
+    store_head<KV>(value, head_dim, 1, values + place * head_dim, cache.value_scales + at + place);
+  }
+}
+
+// A buffer of at least that size; it never shrinks, so that a steady state allocates nothing.
+template <class T>
+T* room(std::vector<T>& buffer, size_t size) {
+  if (buffer.size() < size) buffer.resize(size);
+  return buffer.data();
+}
+
+bool is_split(const AttentionJob& job, const AttentionSequence& sequence) {
+  return sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
+}
+
+void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
+            const std::vector<float*>& outs, bool add) {
+  const InstructionSet& set = state().set;
+  ThreadPool& pool = *state().pool;
+  state().activations.reshape(tokens, source.columns, set.tile_rows);
+  pool.run(tokens, piece_of(tokens), [&](int64_t first, int64_t last) { round_rows(source, first, last); });
+
+  const Activations activations = state().activations.view();
+  int64_t count = 0;
+  for (const auto& matrix : matrices) count += panels(matrix.rows);
+  pool.run(count, piece_of(count), [&](int64_t first, int64_t last) {
+    for (size_t i = 0; i < matrices.size(); ++i) {
+      const Matrix& matrix = matrices[i];
+      const int64_t own = panels(matrix.rows);
+      if (first < own && last > 0) {
+        set.multiply(static_cast<Type>(matrix.type), reinterpret_cast<const uint8_t*>(matrix.data), matrix.rows,
+                     activations, add, std::max<int64_t>(first, 0), std::min(last, own), outs[i]);
+      }
+      first -= own;
+      last -= own;
+    }
+  });
+}
+
+void run_rotate_and_store(float* query, const float* key, const float* value, const float* rotations,
+                          int64_t heads, const LayerCache& cache, const Batch& batch) {
+  const int64_t head_dim = cache.head_dim, kv_size = cache.kv_heads * head_dim;
+  state().pool->run(batch.tokens, std::max<int64_t>(8, piece_of(batch.tokens)), [&](int64_t first, int64_t last) {
+    for (int64_t token = first; token < last; ++token) {
+      const float* turns = rotations + token * head_dim;
+      for (int64_t head = 0; head < heads; ++head) {
+        float* x = query + (token * heads + head) * head_dim;
+        rotate(x, turns, head_dim, x);
+      }
+      with_kv_type(cache.type, [&](auto kv) {
+        store_token<decltype(kv)>(key + token * kv_size, value + token * kv_size, turns, batch.slots[token], cache);
+      });
+    }
+  });
+}
+
+void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& sequences) {
+  const InstructionSet& set = state().set;
+  ThreadPool& pool = *state().pool;
+  const int64_t kv_heads = job.cache.kv_heads;
+
+  // A unit is a chunk of rows, or, of a sequence with few rows, a piece of their context.
+  struct Unit {
+    const AttentionSequence* sequence;
+    int64_t kv_head, index;
+    AttentionState* partial;  // null for a chunk of rows
+  };
+  std::vector<Unit> units, splits;
+  size_t needed = 0;
+  for (const auto& sequence : sequences) {
+    if (is_split(job, sequence)) needed += kv_heads * sequence.pieces() * sequence.tokens * job.group();
+  }
+  AttentionState* partial = room(state().partial, needed);
+  for (const auto& sequence : sequences) {
+    const int64_t rows = sequence.tokens * job.group(), pieces = sequence.pieces();
+    const bool split = is_split(job, sequence);
+    const int64_t count = split ? pieces : (rows + kChunkRows - 1) / kChunkRows;
+    // From the last: those have the longest context.
+    for (int64_t index = count - 1; index >= 0; --index) {
+      for (int64_t head = 0; head < kv_heads; ++head) {
+        units.push_back({&sequence, head, index, split ? partial + head * pieces * rows : nullptr});
+      }
+    }
+    if (split) {
+      for (int64_t head = 0; head < kv_heads; ++head) splits.push_back({&sequence, head, 0, partial + head * pieces * rows});
+      partial += kv_heads * pieces * rows;
+    }
+  }
+  pool.run(static_cast<int64_t>(units.size()), 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const Unit& unit = units[i];
+      if (unit.partial != nullptr) {
+        set.attend_part(job, *unit.sequence, unit.kv_head, unit.index, unit.partial);
+      } else {
+        const int64_t begin = unit.index * kChunkRows, rows = unit.sequence->tokens * job.group();
+        set.attend_chunk(job, *unit.sequence, unit.kv_head, begin, std::min<int64_t>(begin + kChunkRows, rows));
+      }
+    }
+  });
+  pool.run(static_cast<int64_t>(splits.size()), 8, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) set.merge_parts(job, *splits[i].sequence, splits[i].kv_head, splits[i].partial);
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const auto& set : supported_sets()) names.emplace_back(set.name);
+  return names;
+}
+
+void configure(int threads, const std::string& instruction_set) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  for (const auto& set : supported_sets()) {
+    if (instruction_set == set.name) {
+      state().set = set;
+      if (threads != state().pool->threads()) state().pool = std::make_unique<ThreadPool>(threads);
+      return;
+    }
+  }
+  throw std::invalid_argument("no such instruction set on this processor");
+}
+
+void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  const int64_t count = panels(rows);
+  state().pool->run(count, piece_of(count), [&](int64_t first, int64_t last) {
+    pack_panels(static_cast<Type>(type), reinterpret_cast<const uint8_t*>(source), rows, columns, first, last,
+                reinterpret_cast<uint8_t*>(target));
+  });
+}
+
+void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
+            const std::vector<float*>& outs, bool add) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  run_linear(source, tokens, matrices, outs, add);
+}
+
+void rotate_and_store(float* query, const float* key, const float* value, const float* rotations, int64_t heads,
+                      const LayerCache& cache, const Batch& batch) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  run_rotate_and_store(query, key, value, rotations, heads, cache, batch);
+}
+
+void attend(const float* query, int64_t heads, float scale, const LayerCache& cache, const Batch& batch, float* out) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  run_attend({query, out, cache, heads, scale, batch.causal}, batch.sequences);
+}
+
+void attention_block(const Source& source, const Matrix& query, const Matrix& key, const Matrix& value,
+                     const Matrix& output, const float* rotations, float scale, const LayerCache& cache,
+                     const Batch& batch, float* x) {
+  State& s = state();
+  std::lock_guard<std::mutex> guard(s.lock);
+  float* queries = room(s.query, batch.tokens * query.rows);
+  float* keys = room(s.key, batch.tokens * key.rows);
+  float* values = room(s.value, batch.tokens * value.rows);
+  float* attended = room(s.attended, batch.tokens * query.rows);
+  const int64_t heads = query.rows / cache.head_dim;
+  run_linear(source, batch.tokens, {query, key, value}, {queries, keys, values}, false);
+  run_rotate_and_store(queries, keys, values, rotations, heads, cache, batch);
+  run_attend({queries, attended, cache, heads, scale, batch.causal}, batch.sequences);
+  run_linear({attended, query.rows, nullptr, 0.0f, nullptr}, batch.tokens, {output}, {x}, true);
+}
+
+void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate, const Matrix& up, const Matrix& down,
+                        float* x) {
+  State& s = state();
+  std::lock_guard<std::mutex> guard(s.lock);
+  float* gates = room(s.gate, tokens * gate.rows);
+  float* ups = room(s.up, tokens * up.rows);
+  run_linear(source, tokens, {gate, up}, {gates, ups}, false);
+  run_linear({gates, gate.rows, nullptr, 0.0f, ups}, tokens, {down}, {x}, true);
+}
+
+}  // namespace mistralet

@@ -1,0 +1,59 @@
+// The operations on whole tensors: what is done by all threads together.
+//
+// Pointers come from tensors whose sizes and types Python has checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "attention.h"
+#include "layout.h"
+#include "prepare.h"
+
+namespace mistralet {
+
+std::vector<std::string> instruction_sets();
+
+// Raises std::invalid_argument for an instruction set that this processor does not have.
+void configure(int threads, const std::string& instruction_set);
+
+// From rows of GGUF blocks to panels (see pack.h).
+void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target);
+
+// A weight matrix [rows][columns].
+struct Matrix {
+  int type;
+  uintptr_t data;
+  int64_t rows;
+};
+
+struct Batch {
+  std::vector<AttentionSequence> sequences;
+  const int64_t* slots;   // [tokens]
+  int64_t tokens;
+  bool causal;
+};
+
+// Products of `tokens` rows of the source with several matrices, each into (or, if `add`, on top of) its `out`.
+void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
+            const std::vector<float*>& outs, bool add);
+
+// Turns the pairs of queries (in place) and keys, and puts keys and values into their slots of the cache.
+//   query [tokens][heads][head_dim], key and value [tokens][kv_heads][head_dim],
+//   rotations [tokens][head_dim / 2] as (cos, sin)
+void rotate_and_store(float* query, const float* key, const float* value, const float* rotations, int64_t heads,
+                      const LayerCache& cache, const Batch& batch);
+
+// Attention of each token to its sequence; query and out [tokens][heads][head_dim].
+void attend(const float* query, int64_t heads, float scale, const LayerCache& cache, const Batch& batch, float* out);
+
+// The two halves of a layer, on top of x ([tokens][columns], which `source` reads):
+// x += output(attend(rotate(query(source)), ...)), and x += down(silu(gate(source)) * up(source)).
+void attention_block(const Source& source, const Matrix& query, const Matrix& key, const Matrix& value,
+                     const Matrix& output, const float* rotations, float scale, const LayerCache& cache,
+                     const Batch& batch, float* x);
+void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate, const Matrix& up, const Matrix& down,
+                        float* x);
+
+}  // namespace mistralet
