@@ -101,7 +101,7 @@ class _Report:
     def begin(self, machine: dict[str, str], notes: list[str]) -> None:
         show_facts(self._console, machine)
         for note in notes:
-            self._console.print(f"- {note}", soft_wrap=True)
+            self._console.print(f"- {note}", soft_wrap=True, markup=False)
         self._facts = {"machine": machine, "notes": notes, "sections": []}
 
     def add(self, section: Section) -> None:

@@ -67,7 +67,9 @@ class Program:
                 try:
                     return json.loads(output)
                 except ValueError:
-                    raise UsageError(f"{self.name} did not print what it measured, but '{output:.80}'.") from None
+                    raise UsageError(
+                        f"{self.name} did not print what it measured, but '{output.strip():.80}'."
+                    ) from None
             log.seek(0)
             reason = (log.read().strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise UsageError(f"{self.name} failed ({reason.rstrip('.')}); run '{' '.join(self.command)}' to see why.")

@@ -82,9 +82,12 @@ def show(console: Console, section: Section) -> None:
         ratio = "–" if row.ratio is None else f"{row.ratio:.2f}"
         share = "–" if row.limit_ratio is None else f"{row.limit_ratio:.0%}"
         table.add_row(f"{row.name}, {row.unit}", _figure(median(row.ours)), peer, ratio, share)
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    console.out(captured.get().strip(), highlight=False)  # without the empty lines of a frame
+    console.print()
     for note in section.notes:
-        console.print(f"- {note}", soft_wrap=True)
+        console.print(f"- {note}", soft_wrap=True, markup=False)
 
 
 def show_facts(console: Console, facts: dict[str, str]) -> None:
