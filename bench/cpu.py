@@ -15,8 +15,9 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from bench import decoder, flash_attention, programs
+from bench import decoder, programs
 from bench.decoder import Setup, Subject
+from bench.flash_attention import Choice, choose
 from bench.limits import compile_limits
 from bench.machine import describe_machine
 from bench.progress import Steps
@@ -32,6 +33,8 @@ from mistralet.machine import available_cpus
 # Wide enough for any table, so that a page gets it unbroken.
 _WIDTH = 140
 _ROUNDS, _QUICK_ROUNDS = 3, 1
+# Of the 24B shape, on which the peer's way of attention is chosen.
+_CHOICE_LAYERS = 2
 
 
 class Part(StrEnum):
@@ -98,11 +101,9 @@ class _Report:
         self._path = path
         self._facts: dict[str, Any] = {"sections": []}
 
-    def begin(self, machine: dict[str, str], notes: list[str]) -> None:
+    def begin(self, machine: dict[str, str]) -> None:
         show_facts(self._console, machine)
-        for note in notes:
-            self._console.print(f"- {note}", soft_wrap=True, markup=False)
-        self._facts = {"machine": machine, "notes": notes, "sections": []}
+        self._facts = {"machine": machine, "sections": []}
 
     def add(self, section: Section) -> None:
         show(self._console, section)
@@ -119,43 +120,31 @@ class _Report:
 
 def _run(options: Options, steps: Steps, report: _Report) -> None:
     machine = describe_machine(options.threads) | programs.mistralet().describe()
-    notes: list[str] = []
     texts = [part for part in options.parts if part is not Part.VISION]
     # Imported first: what is missing is said before anything takes time.
     vision = importlib.import_module("bench.vision") if Part.VISION in options.parts else None
+    peer = programs.llama_cpp(options.peer_python) if texts else None
+    report.begin(machine | (peer.describe() if peer else {}))
     with tempfile.TemporaryDirectory() as folder:
-        setup: Setup | None = None
-        if texts:
-            peer = programs.llama_cpp(options.peer_python)
-            machine |= peer.describe()
+        if peer:
             with steps.step("Compiling the measurement of the machine's limits"):
                 limits_program = compile_limits(Path(folder))
+            cache = options.keep / "mistralet-bench-cache"
+            ours = programs.mistralet()
             setup = Setup(
-                programs.mistralet(),
-                peer,
-                limits_program,
-                options.threads,
-                options.rounds,
-                flash_attention=True,
-                cache=options.keep / "mistralet-bench-cache",
+                ours, peer, limits_program, options.threads, options.rounds, flash_attention=True, cache=cache
             )
-            tiny = _tiny(options)
-            choice = flash_attention.choose(tiny, setup, steps)
-            setup, notes = replace(setup, flash_attention=choice.flash_attention), [choice.note]
-        report.begin(machine, notes)
-        if setup and Part.TINY in options.parts:
-            report.add(decoder.run(tiny, setup, steps))
-        if setup and Part.WHOLE in options.parts:
-            report.add(decoder.run(_whole(options, steps), setup, steps))
+        for part in texts:
+            report.add((_tiny if part is Part.TINY else _whole)(options, setup, steps))
     if vision is not None:
-        with steps.step("pictures"):
+        with steps.step("Pictures"):
             rows: list[Row] = vision.run(options.threads, options.rounds, options.quick)
         report.add(Section("Pictures", rows, peer="peer"))
 
 
-def _tiny(options: Options) -> Subject:
+def _tiny(options: Options, setup: Setup, steps: Steps) -> Section:
     checkpoint = open_checkpoint(tiny_path())
-    return Subject(
+    subject = Subject(
         "The stand-in (SmolLM2-135M, Q4_1)",
         checkpoint.path,
         checkpoint.config.vocab_size,
@@ -163,12 +152,15 @@ def _tiny(options: Options) -> Subject:
         decode_tokens=64,
         long_rounds=0 if options.quick else options.rounds,
     )
+    choice = choose(subject.path, subject.vocab_size, "the stand-in", setup, steps)
+    return _measure(subject, setup, choice, steps)
 
 
-def _whole(options: Options, steps: Steps) -> Subject:
+def _whole(options: Options, setup: Setup, steps: Steps) -> Section:
     config = slice_of(options.layers)
     with steps.step("Writing random weights in the shape of the 24B model") as progress:
         path = ensure_synthetic(options.keep, config, progress)
+        small = ensure_synthetic(options.keep, slice_of(_CHOICE_LAYERS), progress)
     work = work_of(open_checkpoint(path).tensors.values(), config)
     shape = "The full 24B shape (Q4_K_M, random weights)"
     scale = None
@@ -177,7 +169,7 @@ def _whole(options: Options, steps: Steps) -> Subject:
             f"{config.num_hidden_layers} of the 24B shape's {WHOLE.num_hidden_layers} layers (Q4_K_M, random weights)"
         )
         scale = Scale(work, work_of(plan_tensors(WHOLE, path), WHOLE))
-    return Subject(
+    subject = Subject(
         shape,
         path,
         config.vocab_size,
@@ -186,6 +178,13 @@ def _whole(options: Options, steps: Steps) -> Subject:
         long_rounds=0 if options.quick else 1,
         scale=scale,
     )
+    choice = choose(small, config.vocab_size, f"{_CHOICE_LAYERS} layers of this shape", setup, steps)
+    return _measure(subject, setup, choice, steps)
+
+
+def _measure(subject: Subject, setup: Setup, choice: Choice, steps: Steps) -> Section:
+    section = decoder.run(subject, replace(setup, flash_attention=choice.flash_attention), steps)
+    return replace(section, notes=[*section.notes, choice.note])
 
 
 def _at_least_one(name: str, value: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,8 @@ def llama_cpp(python: Path) -> Program:
     Raises:
         UsageError: it is not installed there.
     """
+    # As a shell finds it; a link is left as it is, since an environment's Python is one.
+    python = Path(shutil.which(python) or python).absolute()
     find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('llama_cpp') is None)"
     try:
         is_missing = subprocess.run([python, "-c", find], stdin=subprocess.DEVNULL, check=False).returncode != 0

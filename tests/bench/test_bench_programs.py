@@ -78,7 +78,7 @@ def test_nothing_runs_on_after_an_interruption(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_python_that_is_not_there_is_named() -> None:
-    with pytest.raises(UsageError, match="/no/python: cannot be run .*--peer-python"):
+    with pytest.raises(UsageError, match=r"/no/python: cannot be run .*--peer-python"):
         llama_cpp(Path("/no/python"))
 
 
@@ -86,5 +86,5 @@ def test_a_missing_peer_says_how_to_install_it(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nexit 1\n")
     python.chmod(0o755)
-    with pytest.raises(UsageError, match="pip install llama-cpp-python==0.3.36' .*--peer-python"):
+    with pytest.raises(UsageError, match=r"pip install llama-cpp-python==0.3.36' .*--peer-python"):
         llama_cpp(python)

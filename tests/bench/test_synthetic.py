@@ -69,7 +69,7 @@ def test_a_full_disk_is_said_before_anything_is_written(
 ) -> None:
     usage = synthetic.shutil.disk_usage(tmp_path)._replace(free=1 << 20)
     monkeypatch.setattr(synthetic.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UsageError, match="has no room for .*--keep"):
+    with pytest.raises(UsageError, match=r"has no room for .*--keep"):
         ensure_synthetic(tmp_path, small)
     assert list(tmp_path.iterdir()) == []
 
