@@ -1,7 +1,8 @@
 """One measurement of one program, the same for every program. Runs in its own process; needs nothing but Python.
 
-A program is a function that takes token ids and a number of tokens and yields that many, chosen greedily; nothing it
-computed for earlier ids may be reused. The clock is read here, on the outside.
+A program is a function that takes token ids and a number of tokens and yields that many, chosen greedily. The lists of
+ids of a job start unlike each other, so that nothing computed for one helps with the next. The clock is read here, on
+the outside.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ class Job:
     threads: int
     started: float  # `time.time()` just before the process was started
     first: list[int]  # the ids read before the first token
+    warm_up: list[int]  # ids read before anything else is timed, unless nothing else is
     prompts: list[list[int]]  # ids whose reading is timed
     contexts: list[list[int]]  # ids after which decoding is timed
     decode_tokens: int
+    flash_attention: bool = True  # for programs that have it both ways
 
     @property
     def room(self) -> int:
         """Tokens that the longest measurement has in all."""
-        return max(map(len, [self.first, *self.prompts, *self.contexts])) + max(self.decode_tokens, _WARM_UP_TOKENS) + 1
+        ids = max(map(len, [self.first, self.warm_up, *self.prompts, *self.contexts]))
+        return ids + max(self.decode_tokens, _WARM_UP_TOKENS) + 1
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,14 @@ class Result:
     peak_memory: int  # bytes in RAM at once, mapped files included
 
 
-def main(open_program: Callable[[Job], Stream]) -> None:
-    """Read a job from standard input, measure, print the result; both are one line of JSON."""
+def main(describe: Callable[[], dict[str, str]], open_program: Callable[[Job], Stream]) -> None:
+    """Print one line of JSON: what the program is if the argument is `describe`, else the result of a job.
+
+    The job is a line of JSON on standard input.
+    """
+    if sys.argv[1:] == ["describe"]:
+        print(json.dumps(describe()), flush=True)
+        return
     job = Job(**json.loads(sys.stdin.readline()))
     print(json.dumps(asdict(measure(job, open_program(job)))), flush=True)
 
@@ -59,7 +69,7 @@ def measure(job: Job, stream: Stream) -> Result:
     (token,) = stream(job.first, 1)
     first_token_seconds = time.time() - job.started
     if job.prompts or job.contexts:
-        for _ in stream(job.first, _WARM_UP_TOKENS):  # every page is in memory before anything is timed
+        for _ in stream(job.warm_up, _WARM_UP_TOKENS):  # every page is in memory before anything is timed
             pass
     prefill = [len(ids) / _timed(stream, ids, 1)[0] for ids in job.prompts]
     decode = [job.decode_tokens / _timed(stream, ids, job.decode_tokens + 1)[1] for ids in job.contexts]

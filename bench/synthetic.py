@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mistralet.checkpoint import StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
@@ -22,6 +23,9 @@ from mistralet.config import ModelConfig, tensor_shapes
 from mistralet.errors import MistraletError, UsageError
 from mistralet.hub import RELEASES
 from mistralet.machine import format_bytes
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
 
 WHOLE = replace(RELEASES["small-3.2"].config, vision=None)
 # Raised when the content of the file changes, so that an older one is made anew.
@@ -161,12 +165,9 @@ def _write(path: Path, tensors: list[StoredTensor], config: ModelConfig, progres
         writer.close()
 
 
-def _add_metadata(writer: object, config: ModelConfig) -> None:
-    from gguf import GGUFWriter
-
+def _add_metadata(writer: GGUFWriter, config: ModelConfig) -> None:
     from bench.vocabulary import vocabulary_metadata
 
-    assert isinstance(writer, GGUFWriter)
     writer.add_name(f"Random weights in the shape of Mistral Small 3.2, {config.num_hidden_layers} layers")
     writer.add_uint32(_VERSION_KEY, _VERSION)
     writer.add_file_type(_Q4_K_M_FILE_TYPE)
@@ -183,6 +184,11 @@ def _add_metadata(writer: object, config: ModelConfig) -> None:
     writer.add_rope_freq_base(config.rope_theta)
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(config.vocab_size)
-    adders = {str: writer.add_string, bool: writer.add_bool, int: writer.add_uint32, list: writer.add_array}
+    adders: dict[type, Callable[..., None]] = {
+        str: writer.add_string,
+        bool: writer.add_bool,
+        int: writer.add_uint32,
+        list: writer.add_array,
+    }
     for key, value in vocabulary_metadata(config.vocab_size).items():
         adders[type(value)](f"tokenizer.ggml.{key}", value)
