@@ -6,12 +6,14 @@
 
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "attention.h"
+#include "dense.h"
 #include "kernel.h"
 #include "pack.h"
 #include "rowwise.h"
@@ -26,17 +28,18 @@ struct InstructionSet {
   const char* name;
   Multiply multiply;
   Attend attend;
+  MultiplyDense multiply_dense;
 };
 
 std::vector<InstructionSet> supported_sets() {
-  std::vector<InstructionSet> sets = {{"portable", multiply_portable, attend_portable}};
+  std::vector<InstructionSet> sets = {{"portable", multiply_portable, attend_portable, multiply_dense_portable}};
 #ifdef MISTRALET_X86
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-  if (avx2) sets.insert(sets.begin(), {"avx2", multiply_avx2, attend_avx2});
-  if (avx512) sets.insert(sets.begin(), {"avx512", multiply_avx512, attend_avx512});
+  if (avx2) sets.insert(sets.begin(), {"avx2", multiply_avx2, attend_avx2, multiply_dense_avx2});
+  if (avx512) sets.insert(sets.begin(), {"avx512", multiply_avx512, attend_avx512, multiply_dense_avx512});
 #endif
   return sets;
 }
@@ -85,28 +88,54 @@ void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t t
   });
 }
 
-// Several matrices that take the same activations: type, packed, rows, out.
+// Several matrices that take the same activations: type, packed (or as it lies, if of floats), rows, out.
 using Products = std::vector<std::tuple<int, uintptr_t, int64_t, uintptr_t>>;
+
+// A piece of a product with many tokens is long; shorter ones let all threads end together.
+constexpr int64_t kLongestDensePiece = 64;
+
+float* dense_scratch() {
+  thread_local std::vector<float> scratch(kDenseScratch + kRegister / sizeof(float));
+  const auto address = reinterpret_cast<uintptr_t>(scratch.data());
+  return reinterpret_cast<float*>((address + kRegister - 1) / kRegister * kRegister);
+}
 
 void linear(const Products& products, int64_t columns, uintptr_t x, int64_t tokens) {
   std::lock_guard<std::mutex> guard(state().lock);
   Activations& activations = state().activations;
   ThreadPool& pool = *state().pool;
-  activations.reshape(tokens, columns);
-  pool.run(tokens, std::max<int64_t>(kMaxTokens, piece_of(tokens)), [&](int64_t first, int64_t last) {
-    activations.quantize_rows(reinterpret_cast<const float*>(x), first, last);
-  });
-  int64_t count = 0;
-  for (const auto& product : products) count += panels(std::get<2>(product));
-  pool.run(count, piece_of(count), [&](int64_t first, int64_t last) {
-    for (const auto& [type, packed, rows, out] : products) {
-      const int64_t own = panels(rows);
-      if (first < own && last > 0) {
-        state().set.multiply(static_cast<Type>(type), reinterpret_cast<const uint8_t*>(packed), rows, activations,
-                             std::max<int64_t>(first, 0), std::min(last, own), reinterpret_cast<float*>(out));
+  const auto* floats = reinterpret_cast<const float*>(x);
+  std::vector<DenseProduct> jobs(products.size());
+  std::vector<int64_t> units(products.size());
+  bool any_dense = false, any_packed = false;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const auto& [type, weights, rows, out] = products[i];
+    jobs[i] = {type, reinterpret_cast<const uint8_t*>(weights), rows, columns, floats, tokens,
+                reinterpret_cast<float*>(out)};
+    units[i] = is_dense(type) ? jobs[i].units() : panels(rows);
+    (is_dense(type) ? any_dense : any_packed) = true;
+  }
+  if (any_packed) {
+    activations.reshape(tokens, columns);
+    pool.run(tokens, std::max<int64_t>(kMaxTokens, piece_of(tokens)),
+             [&](int64_t first, int64_t last) { activations.quantize_rows(floats, first, last); });
+  }
+  const int64_t count = std::accumulate(units.begin(), units.end(), int64_t{0});
+  const int64_t piece = any_dense ? std::min(piece_of(count), kLongestDensePiece) : piece_of(count);
+  pool.run(count, piece, [&](int64_t first, int64_t last) {
+    for (size_t i = 0; i < products.size(); ++i) {
+      if (first < units[i] && last > 0) {
+        const DenseProduct& product = jobs[i];
+        const int64_t begin = std::max<int64_t>(first, 0), end = std::min(last, units[i]);
+        if (is_dense(product.type)) {
+          state().set.multiply_dense(product, begin, end, dense_scratch());
+        } else {
+          state().set.multiply(static_cast<Type>(product.type), product.weights, product.rows, activations, begin, end,
+                               product.out);
+        }
       }
-      first -= own;
-      last -= own;
+      first -= units[i];
+      last -= units[i];
     }
   });
 }

@@ -25,7 +25,10 @@ class ImageAttention(nn.Module):
 
     def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
         """`[patches, hidden_size]` to the same shape; `lengths` are the patches of each image."""
-        query, key, value = (w(x).unflatten(-1, (self.heads, self.head_dim)) for w in (self.wq, self.wk, self.wv))
+        query, key, value = (
+            projected.unflatten(-1, (self.heads, self.head_dim))
+            for projected in ops.linear_many(x, (self.wq.weight, self.wk.weight, self.wv.weight))
+        )
         query, key = ops.apply_rotary(query, rotations), ops.apply_rotary(key, rotations)
         return self.wo(ops.segment_attention(query, key, value, lengths).flatten(-2))
 

@@ -13,6 +13,8 @@ from mistralet.quant import PackedTensor, QuantizedTensor
 
 Matrix = Tensor | QuantizedTensor | PackedTensor
 
+# ggml's numbers of the float types, which the kernels know them by.
+_TYPE_NUMBERS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
 _TILE_WEIGHTS = 1 << 20
 
@@ -20,9 +22,10 @@ _TILE_WEIGHTS = 1 << 20
 def linear(x: Tensor, weight: Matrix) -> Tensor:
     """`x @ weight.T`.
 
-    A packed matrix is multiplied as it lies, by the native kernels: activations are rounded to 8 bits in groups of 32,
-    and each row's result depends on that row alone, bit for bit. A matrix that is quantised, or of another float type
-    than `x`, is converted a tile of rows at a time, so that it is never expanded as a whole.
+    The native kernels multiply a matrix as it lies, and each row's result depends on that row alone, bit for bit: a
+    packed one with activations rounded to 8 bits in groups of 32; one of 16- or 32-bit floats on the CPU, with float32
+    activations, by float32 arithmetic. Without them a matrix that is quantised, or of another float type than `x`, is
+    converted a tile of rows at a time, so that it is never expanded as a whole.
 
     Args:
         x: `[tokens, in_features]`, float.
@@ -31,8 +34,9 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     Returns:
         `[tokens, out_features]`, in the type of `x`.
     """
-    if isinstance(weight, PackedTensor):
-        return _multiply_packed(x, [weight])[0]
+    if _is_for_native(x, weight):
+        return _multiply_native(x, [weight])[0]
+    assert not isinstance(weight, PackedTensor)
     if isinstance(weight, Tensor) and weight.dtype == x.dtype:
         return F.linear(x, weight)
     out_features, in_features = weight.shape
@@ -45,10 +49,9 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
 
 
 def linear_many(x: Tensor, weights: Sequence[Matrix]) -> list[Tensor]:
-    """`x @ weight.T` for several matrices; packed ones share one rounding of `x` and one pass of the threads."""
-    packed = [weight for weight in weights if isinstance(weight, PackedTensor)]
-    if len(packed) == len(weights):
-        return _multiply_packed(x, packed)
+    """`x @ weight.T` for several matrices; native ones share one rounding of `x` and one pass of the threads."""
+    if all(_is_for_native(x, weight) for weight in weights):
+        return _multiply_native(x, weights)
     return [linear(x, weight) for weight in weights]
 
 
@@ -57,17 +60,38 @@ def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype)
     return _as_dense(weight, ids, dtype)
 
 
-def _multiply_packed(x: Tensor, weights: Sequence[PackedTensor]) -> list[Tensor]:
+def _is_for_native(x: Tensor, weight: Matrix) -> bool:
+    if isinstance(weight, PackedTensor):
+        return True
+    return (
+        kernels is not None
+        and isinstance(weight, Tensor)
+        and weight.dtype in _TYPE_NUMBERS
+        and weight.device.type == x.device.type == "cpu"
+        and weight.is_contiguous()
+        and x.dtype == torch.float32
+    )
+
+
+def _multiply_native(x: Tensor, weights: Sequence[Matrix]) -> list[Tensor]:
     assert kernels is not None
-    tokens, columns = x.shape
+    columns = x.shape[-1]
     wide = x.to(torch.float32).contiguous()
-    outs = [torch.empty(tokens, weight.shape[0]) for weight in weights]
+    tokens = wide.numel() // columns
+    outs = [torch.empty(*x.shape[:-1], weight.shape[0]) for weight in weights]
     products = [
-        (weight.type_number, weight.data.data_ptr(), weight.shape[0], out.data_ptr())
+        (*_number_and_address(weight), weight.shape[0], out.data_ptr())
         for weight, out in zip(weights, outs, strict=True)
     ]
     kernels.linear(products, columns, wide.data_ptr(), tokens)
     return outs if x.dtype == torch.float32 else [out.to(x.dtype) for out in outs]
+
+
+def _number_and_address(weight: Matrix) -> tuple[int, int]:
+    if isinstance(weight, PackedTensor):
+        return weight.type_number, weight.data.data_ptr()
+    assert isinstance(weight, Tensor)
+    return _TYPE_NUMBERS[weight.dtype], weight.data_ptr()
 
 
 def _as_dense(weight: Tensor | QuantizedTensor, rows: slice | Tensor, dtype: torch.dtype) -> Tensor:
