@@ -1,12 +1,12 @@
 // Products with float weights as they lie in a file: row-major, in the file's own type.
 //
-// For one row of activations and one row of weights the arithmetic is, whatever the number of tokens and the instruction
-// set: columns come in blocks of 1024, the last filled up with zeros to a multiple of 8. In a block lane l of 8 adds up
-// the columns l, l + 8, l + 16, ... by fused multiply-adds; then the lanes are added, neighbours first, and the sums of
-// the blocks in their order.
+// For one row of activations and one row of weights the arithmetic is, whatever the number of tokens and the
+// instruction set: columns come in blocks of 1024, the last filled up with zeros to a multiple of 8. In a block lane l
+// of 8 adds up the columns l, l + 8, l + 16, ... by fused multiply-adds; then the lanes are added, neighbours first,
+// and the sums of the blocks in their order.
 //
-// A few tokens read the weights straight from memory, which bounds their speed. Many are bound by arithmetic: a block of
-// activations stays in the second-level cache, a tile of weights, as floats, in the first, and 12 sums in registers.
+// A few tokens read the weights straight from memory, which bounds their speed. Many are bound by arithmetic: a block
+// of activations stays in the second-level cache, a tile of weights, as floats, in the first, 12 sums in registers.
 #pragma once
 
 #include "layout.h"
@@ -149,9 +149,11 @@ struct Dense {
 
   // --- Many tokens ---
 
-  // Columns `begin` to `end` of `Rows` rows as floats: [step of 8 columns][row][lane]. Rows past the last are the last again.
+  // Columns `begin` to `end` of `Rows` rows as floats: [step of 8 columns][row][lane]. Rows past the last are the last
+  // again.
   template <class W, int Rows>
-  static void lay_out(const uint8_t* source, int64_t row_bytes, int64_t rows, int64_t begin, int64_t end, float* target) {
+  static void lay_out(const uint8_t* source, int64_t row_bytes, int64_t rows, int64_t begin, int64_t end,
+                      float* target) {
     const int64_t whole = (end - begin) / kSumLanes, left = (end - begin) % kSumLanes;
     for (int r = 0; r < Rows; ++r, target += kSumLanes) {
       const uint8_t* from = source + smaller(r, rows - 1) * row_bytes + begin * W::kBytes;
@@ -188,7 +190,9 @@ struct Dense {
   template <class W>
   static void fetch_share(const uint8_t* weights, int64_t row_bytes, int64_t first, int64_t last) {
     for (int r = 0; r < kTileRows; ++r, weights += row_bytes) {
-      for (int64_t place = first * W::kBytes; place < last * W::kBytes; place += 64) __builtin_prefetch(weights + place);
+      for (int64_t place = first * W::kBytes; place < last * W::kBytes; place += kRegister) {
+        __builtin_prefetch(weights + place);
+      }
     }
   }
 

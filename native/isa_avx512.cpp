@@ -52,11 +52,13 @@ struct Avx512 {
 
   // For dense.h: 8 columns of a row, and below them 8 of the next.
   static Float join(__m256 low, __m256 high) {
-    return _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(_mm512_castps256_ps512(low)), _mm256_castps_pd(high), 1));
+    const __m512d wide = _mm512_castps_pd(_mm512_castps256_ps512(low));
+    return _mm512_castpd_ps(_mm512_insertf64x4(wide, _mm256_castps_pd(high), 1));
   }
   static __m256 upper_half(Float a) { return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)); }
   static Float load_float_columns(const uint8_t* p, const uint8_t* next) {
-    return join(_mm256_loadu_ps(reinterpret_cast<const float*>(p)), _mm256_loadu_ps(reinterpret_cast<const float*>(next)));
+    return join(_mm256_loadu_ps(reinterpret_cast<const float*>(p)),
+                _mm256_loadu_ps(reinterpret_cast<const float*>(next)));
   }
   static __m256i load_columns(const uint8_t* p, const uint8_t* next) {
     return _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(next), reinterpret_cast<const __m128i*>(p));

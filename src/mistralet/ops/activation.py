@@ -16,7 +16,7 @@ def swiglu(gate: Tensor, up: Tensor) -> Tensor:
         out = torch.empty_like(gate)
         kernels.swiglu(gate.data_ptr(), up.data_ptr(), gate.numel(), out.data_ptr())
         return out
-    return F.silu(gate) * up
+    return F.silu(gate).mul_(up)
 
 
 def gelu(x: Tensor) -> Tensor:
