@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import tempfile
@@ -15,13 +14,13 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from bench import decoder, programs
+from bench import decoder, programs, vision
 from bench.decoder import Setup, Subject
 from bench.flash_attention import Choice, choose
 from bench.limits import compile_limits
 from bench.machine import describe_machine
 from bench.progress import Steps
-from bench.report import Row, Section, show, show_facts
+from bench.report import Section, show, show_facts
 from bench.synthetic import WHOLE, ensure_synthetic, plan_tensors, slice_of
 from bench.work import Scale, work_of
 from mistralet.checkpoint import open_checkpoint
@@ -121,8 +120,6 @@ class _Report:
 def _run(options: Options, steps: Steps, report: _Report) -> None:
     machine = describe_machine(options.threads) | programs.mistralet().describe()
     texts = [part for part in options.parts if part is not Part.VISION]
-    # Imported first: what is missing is said before anything takes time.
-    vision = importlib.import_module("bench.vision") if Part.VISION in options.parts else None
     peer = programs.llama_cpp(options.peer_python) if texts else None
     report.begin(machine | (peer.describe() if peer else {}))
     with tempfile.TemporaryDirectory() as folder:
@@ -136,10 +133,9 @@ def _run(options: Options, steps: Steps, report: _Report) -> None:
             )
         for part in texts:
             report.add((_tiny if part is Part.TINY else _whole)(options, setup, steps))
-    if vision is not None:
+    if Part.VISION in options.parts:
         with steps.step("Pictures"):
-            rows: list[Row] = vision.run(options.threads, options.rounds, options.quick)
-        report.add(Section("Pictures", rows, peer="peer"))
+            report.add(vision.run(options.threads, options.rounds, options.quick, options.layers))
 
 
 def _tiny(options: Options, setup: Setup, steps: Steps) -> Section:

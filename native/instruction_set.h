@@ -5,6 +5,7 @@
 #pragma once
 
 #include "attention.h"
+#include "dense.h"
 #include "kernel.h"
 #include "prepare.h"
 
@@ -17,6 +18,7 @@ struct InstructionSet {
   void (*round_row)(const float* x, int64_t groups, const Tile& tile, int i);
   void (*multiply)(Type type, const uint8_t* packed, int64_t rows, const Activations& x, bool add, int64_t first_panel,
                    int64_t last_panel, float* out);
+  void (*multiply_dense)(const DenseProduct& product, int64_t first_unit, int64_t last_unit, float* scratch);
   void (*attend_chunk)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
                        int64_t last);
   void (*attend_part)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
@@ -27,8 +29,8 @@ struct InstructionSet {
 
 template <class Isa>
 constexpr InstructionSet instruction_set(const char* name) {
-  return {name,           Isa::kTileRows,    prepare<Isa>,     round_row<Isa>,
-          multiply<Isa>,  attend_chunk<Isa>, attend_part<Isa>, merge_parts<Isa>};
+  return {name,          Isa::kTileRows,       prepare<Isa>,      round_row<Isa>,
+          multiply<Isa>, Dense<Isa>::multiply, attend_chunk<Isa>, attend_part<Isa>, merge_parts<Isa>};
 }
 
 extern const InstructionSet kPortable;

@@ -104,6 +104,22 @@ struct Avx2 {
   static Float load_bytes_as_floats(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
+
+  // For dense.h: 8 columns of a row.
+  static Float load_float_columns(const uint8_t* p, const uint8_t*) {
+    return _mm256_loadu_ps(reinterpret_cast<const float*>(p));
+  }
+  static Float load_half_columns(const uint8_t* p, const uint8_t*) { return load_halves(p); }
+  static Float load_bfloat_columns(const uint8_t* p, const uint8_t*) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  static Float repeat_columns(const float* p) { return _mm256_loadu_ps(p); }
+  static void store_columns(float* p, Float a) { _mm256_storeu_ps(p, a); }
+  static void sum_columns(const Float (&a)[4], float* out) {
+    const Float sums = _mm256_hadd_ps(_mm256_hadd_ps(a[0], a[1]), _mm256_hadd_ps(a[2], a[3]));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
+  }
 };
 
 }  // namespace

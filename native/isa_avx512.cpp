@@ -76,6 +76,42 @@ struct Avx512 {
   static Float load_bytes_as_floats(const uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
+
+  // For dense.h: 8 columns of a row, and below them 8 of the next.
+  static Float join(__m256 low, __m256 high) {
+    const __m512d wide = _mm512_castps_pd(_mm512_castps256_ps512(low));
+    return _mm512_castpd_ps(_mm512_insertf64x4(wide, _mm256_castps_pd(high), 1));
+  }
+  static __m256 upper_half(Float a) { return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)); }
+  static Float load_float_columns(const uint8_t* p, const uint8_t* next) {
+    return join(_mm256_loadu_ps(reinterpret_cast<const float*>(p)),
+                _mm256_loadu_ps(reinterpret_cast<const float*>(next)));
+  }
+  static __m256i load_columns(const uint8_t* p, const uint8_t* next) {
+    return _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(next), reinterpret_cast<const __m128i*>(p));
+  }
+  static Float load_half_columns(const uint8_t* p, const uint8_t* next) {
+    return _mm512_cvtph_ps(load_columns(p, next));
+  }
+  static Float load_bfloat_columns(const uint8_t* p, const uint8_t* next) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_columns(p, next)), 16));
+  }
+  static Float repeat_columns(const float* p) {
+    const __m256 columns = _mm256_loadu_ps(p);
+    return join(columns, columns);
+  }
+  static void store_columns(float* p, Float a) { _mm256_storeu_ps(p, _mm512_castps512_ps256(a)); }
+  static __m128 sum_rows(__m256 a, __m256 b, __m256 c, __m256 d) {
+    const __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+  }
+  static void sum_columns(const Float (&a)[4], float* out) {
+    const __m128 even = sum_rows(_mm512_castps512_ps256(a[0]), _mm512_castps512_ps256(a[1]),
+                                 _mm512_castps512_ps256(a[2]), _mm512_castps512_ps256(a[3]));
+    const __m128 odd = sum_rows(upper_half(a[0]), upper_half(a[1]), upper_half(a[2]), upper_half(a[3]));
+    _mm_storeu_ps(out, _mm_unpacklo_ps(even, odd));
+    _mm_storeu_ps(out + 4, _mm_unpackhi_ps(even, odd));
+  }
 };
 
 }  // namespace

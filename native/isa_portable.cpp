@@ -123,6 +123,29 @@ struct Portable {
     });
   }
   static Float load_bytes_as_floats(const uint8_t* p) { return per_float([&](int i) { return static_cast<float>(p[i]); }); }
+
+  // For dense.h: 8 columns of a row.
+  static Float load_float_columns(const uint8_t* p, const uint8_t*) {
+    Float a;
+    std::memcpy(a.lanes, p, sizeof a.lanes);
+    return a;
+  }
+  static Float load_half_columns(const uint8_t* p, const uint8_t*) { return load_halves(p); }
+  static Float load_bfloat_columns(const uint8_t* p, const uint8_t*) {
+    uint16_t upper[kLanes];
+    std::memcpy(upper, p, sizeof upper);
+    uint32_t bits[kLanes];
+    for (int i = 0; i < kLanes; ++i) bits[i] = static_cast<uint32_t>(upper[i]) << 16;
+    return load_float_columns(reinterpret_cast<const uint8_t*>(bits), nullptr);
+  }
+  static Float repeat_columns(const float* p) { return load_floats(p); }
+  static void store_columns(float* p, const Float& a) { store_floats(p, a); }
+  static void sum_columns(const Float (&a)[4], float* out) {
+    for (int r = 0; r < 4; ++r) {
+      const float* x = a[r].lanes;
+      out[r] = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+    }
+  }
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 
 #include "instruction_set.h"
@@ -34,6 +35,7 @@ struct State {
   std::unique_ptr<ThreadPool> pool = std::make_unique<ThreadPool>(1);
   RoundedActivations activations;
   std::vector<AttentionState> partial;
+  std::vector<float> prepared;                               // rows that float matrices are multiplied with
   std::vector<float> query, key, value, attended, gate, up;  // between the operations of a block
 };
 
@@ -44,6 +46,15 @@ State& state() {
 
 // Pieces small enough that all threads end together, large enough that handing them out costs nothing.
 int64_t piece_of(int64_t count) { return std::max<int64_t>(1, count / (8 * state().pool->threads())); }
+
+// A piece of a product with many tokens is long; shorter ones let all threads end together.
+constexpr int64_t kLongestDensePiece = 64;
+
+float* dense_scratch() {
+  thread_local std::vector<float> scratch(kDenseScratch + kRegister / sizeof(float));
+  const auto address = reinterpret_cast<uintptr_t>(scratch.data());
+  return reinterpret_cast<float*>((address + kRegister - 1) / kRegister * kRegister);
+}
 
 void round_rows(const Source& source, int64_t first, int64_t last) {
   const InstructionSet& set = state().set;
@@ -108,25 +119,48 @@ bool is_split(const AttentionJob& job, const AttentionSequence& sequence) {
 }
 
 void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
-            const std::vector<float*>& outs, bool add) {
+                const std::vector<float*>& outs, bool add) {
   const InstructionSet& set = state().set;
   ThreadPool& pool = *state().pool;
-  state().activations.reshape(tokens, source.columns, set.tile_rows);
-  pool.run(tokens, piece_of(tokens), [&](int64_t first, int64_t last) { round_rows(source, first, last); });
+  const auto is_float = [](const Matrix& matrix) { return is_dense(matrix.type); };
+  const bool any_dense = std::any_of(matrices.begin(), matrices.end(), is_float);
+  const float* x = source.x;
+  if (any_dense && !source.is_plain()) {
+    float* prepared = room(state().prepared, tokens * source.columns);
+    pool.run(tokens, piece_of(tokens), [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) set.prepare(source, row, prepared + row * source.columns);
+    });
+    x = prepared;
+  }
+  if (!std::all_of(matrices.begin(), matrices.end(), is_float)) {
+    state().activations.reshape(tokens, source.columns, set.tile_rows);
+    pool.run(tokens, piece_of(tokens), [&](int64_t first, int64_t last) { round_rows(source, first, last); });
+  }
 
   const Activations activations = state().activations.view();
-  int64_t count = 0;
-  for (const auto& matrix : matrices) count += panels(matrix.rows);
-  pool.run(count, piece_of(count), [&](int64_t first, int64_t last) {
+  std::vector<DenseProduct> products;
+  std::vector<int64_t> units;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    const auto* weights = reinterpret_cast<const uint8_t*>(matrices[i].data);
+    products.push_back({matrices[i].type, weights, matrices[i].rows, source.columns, x, tokens, outs[i], add});
+    units.push_back(is_float(matrices[i]) ? products[i].units() : panels(matrices[i].rows));
+  }
+  const int64_t count = std::accumulate(units.begin(), units.end(), int64_t{0});
+  const int64_t piece = any_dense ? std::min(piece_of(count), kLongestDensePiece) : piece_of(count);
+  pool.run(count, piece, [&](int64_t first, int64_t last) {
     for (size_t i = 0; i < matrices.size(); ++i) {
-      const Matrix& matrix = matrices[i];
-      const int64_t own = panels(matrix.rows);
-      if (first < own && last > 0) {
-        set.multiply(static_cast<Type>(matrix.type), reinterpret_cast<const uint8_t*>(matrix.data), matrix.rows,
-                     activations, add, std::max<int64_t>(first, 0), std::min(last, own), outs[i]);
+      if (first < units[i] && last > 0) {
+        const DenseProduct& product = products[i];
+        const int64_t begin = std::max<int64_t>(first, 0), end = std::min(last, units[i]);
+        if (is_dense(product.type)) {
+          set.multiply_dense(product, begin, end, dense_scratch());
+        } else {
+          set.multiply(static_cast<Type>(product.type), product.weights, product.rows, activations, add, begin, end,
+                       product.out);
+        }
       }
-      first -= own;
-      last -= own;
+      first -= units[i];
+      last -= units[i];
     }
   });
 }

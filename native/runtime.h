@@ -21,7 +21,7 @@ void configure(int threads, const std::string& instruction_set);
 // From rows of GGUF blocks to panels (see pack.h).
 void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target);
 
-// A weight matrix [rows][columns].
+// A weight matrix [rows][columns]: packed, or of floats as it lies.
 struct Matrix {
   int type;
   uintptr_t data;

@@ -68,4 +68,4 @@ def feed_forward_block(x: Tensor, norm: Tensor, eps: float, weights: tuple[Matri
 
 
 def _is_native(x: Tensor, norm: Tensor, weights: tuple[Matrix, ...]) -> bool:
-    return are_native(weights) and x.dtype == norm.dtype == torch.float32 and x.is_contiguous()
+    return are_native(x, weights) and x.dtype == norm.dtype == torch.float32 and x.is_contiguous()

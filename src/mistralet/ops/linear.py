@@ -17,14 +17,16 @@ Matrix = Tensor | QuantizedTensor | PackedTensor
 
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
 _TILE_WEIGHTS = 1 << 20
+# ggml's numbers of the float types, which the kernels know them by.
+_TYPE_NUMBERS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}
 
 
 def linear(x: Tensor, weight: Matrix) -> Tensor:
     """`x @ weight.T`.
 
-    A packed matrix is multiplied as it lies, by the native kernels: activations are rounded to 8 bits in groups of 32,
-    and each row's result depends on that row alone, bit for bit. A matrix that is quantised, or of another float type
-    than `x`, is converted a tile of rows at a time, so that it is never expanded as a whole.
+    The native kernels multiply packed matrices, and float ones on a CPU, as they lie; each row's result depends on that
+    row alone, bit for bit. For packed ones activations are rounded to 8 bits in groups of 32; float ones take float32
+    activations. Any other matrix is converted a tile of rows at a time, so that it is never expanded as a whole.
 
     Args:
         x: `[tokens, in_features]`, float.
@@ -33,7 +35,7 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     Returns:
         `[tokens, out_features]`, in the type of `x`.
     """
-    if are_native([weight]):
+    if are_native(x, [weight]):
         return _multiply(x, [weight])[0]
     if isinstance(weight, Tensor) and weight.dtype == x.dtype:
         return F.linear(x, weight)
@@ -54,7 +56,7 @@ def norm_linear(x: Tensor, norm: Tensor, eps: float, weights: Sequence[Matrix]) 
         norm: weight of the normalisation, `[in_features]`.
         weights: `[out_features, in_features]` each.
     """
-    if are_native(weights):
+    if are_native(x, weights):
         return _multiply(x, weights, norm=norm, eps=eps)
     normed = rms_norm(x, norm, eps)
     return [linear(normed, weight) for weight in weights]
@@ -65,15 +67,29 @@ def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype)
     return _as_dense(weight, ids, dtype)
 
 
-def are_native(weights: Sequence[Matrix]) -> bool:
-    """Whether the kernels can multiply all these matrices as they lie."""
-    return all(isinstance(weight, PackedTensor) for weight in weights)
+def are_native(x: Tensor, weights: Sequence[Matrix]) -> bool:
+    """Whether the kernels can multiply `x` with all these matrices."""
+    return all(isinstance(weight, PackedTensor) or _is_dense_native(x, weight) for weight in weights)
+
+
+def _is_dense_native(x: Tensor, weight: Matrix) -> bool:
+    return (
+        kernels is not None
+        and isinstance(weight, Tensor)
+        and weight.dtype in _TYPE_NUMBERS
+        and weight.device.type == x.device.type == "cpu"
+        and weight.is_contiguous()
+        and x.dtype == torch.float32
+    )
 
 
 def handle(weight: Matrix) -> Any:
     """What the kernels know a native matrix by."""
-    assert isinstance(weight, PackedTensor)
-    return weight.handle
+    if isinstance(weight, PackedTensor):
+        return weight.handle
+    assert kernels is not None
+    assert isinstance(weight, Tensor)
+    return kernels.Matrix(_TYPE_NUMBERS[weight.dtype], weight.data_ptr(), weight.shape[0])
 
 
 def _multiply(x: Tensor, weights: Sequence[Matrix], norm: Tensor | None = None, eps: float = 0.0) -> list[Tensor]:
