@@ -112,8 +112,13 @@ inline void score_block(const float* query, const typename KV::Stored* keys, con
 // Turns a row's first `count` scores into weights, and those up to `padded` into zeros.
 template <class Isa>
 inline void weigh(float* scores, int64_t count, int64_t padded, AttentionState& state) {
-  float largest = scores[0];
-  for (int64_t j = 1; j < count; ++j) largest = scores[j] > largest ? scores[j] : largest;
+  typename Isa::Float lanes = Isa::splat_float(scores[0]);
+  int64_t whole = 0;
+  for (; whole + Isa::kLanes <= count; whole += Isa::kLanes) {
+    lanes = Isa::maximum(lanes, Isa::load_floats(scores + whole));
+  }
+  float largest = Isa::largest(lanes);
+  for (int64_t j = whole; j < count; ++j) largest = scores[j] > largest ? scores[j] : largest;
   const auto subtrahend = Isa::splat_float(largest);
   for (int64_t j = 0; j < count; j += Isa::kLanes) {
     Isa::store_floats(scores + j, exponential<Isa>(Isa::sub(Isa::load_floats(scores + j), subtrahend)));
@@ -153,81 +158,100 @@ inline void add_values(const float* weights, const typename KV::Stored* values, 
   for (; d < head_dim; d += Isa::kLanes) add(Constant<1>{}, d);
 }
 
-// One piece of the context for `Rows` rows, whose features are interleaved in `query` ([head_dim][Rows]).
-template <class Isa, class KV, int Rows>
-void attend_piece(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
-                  const float* query, const int64_t* limits, AttentionState* states) {
-  using Stored = typename KV::Stored;
-  const int64_t head_dim = job.cache.head_dim, begin = piece * kPiece;
-  int64_t longest = 0;
-  for (int row = 0; row < Rows; ++row) longest = limits[row] > longest ? limits[row] : longest;
-  const int64_t count = longest - begin < kPiece ? longest - begin : kPiece;
-  const int64_t blocks = (count + kBlockTokens - 1) / kBlockTokens;
-  const auto place = [&](int64_t block) { return sequence.blocks[begin / kBlockTokens + block] * job.cache.kv_heads + kv_head; };
+// Rows of one key head of a sequence, at most kChunkRows, in tiles of kTileRows.
+struct Chunk {
+  int64_t first, rows;
+  int64_t limits[kChunkRows];                            // what each row sees
+  alignas(64) float query[kChunkRows * kMaxHeadDim];     // tile by tile, [head_dim][rows of the tile]
+  alignas(64) float scores[kChunkRows * kPiece];         // of one piece, then weights
+  AttentionState states[kChunkRows];                     // of one piece
 
-  alignas(64) float scores[Rows * kPiece];
-  for (int64_t block = 0; block < blocks; ++block) {
-    const auto* keys = reinterpret_cast<const Stored*>(job.cache.keys) + place(block) * kBlockTokens * head_dim;
-    const float* scales = KV::kHasScales ? job.cache.key_scales + place(block) * kBlockTokens : nullptr;
-    score_block<Isa, KV, Rows>(query, keys, scales, head_dim, job.scale, scores + block * kBlockTokens);
+  int64_t tile_rows(int64_t tile) const { return rows - tile < kTileRows ? rows - tile : kTileRows; }
+  // Tokens up to which some row of a tile sees.
+  int64_t longest(int64_t tile) const {
+    int64_t result = 0;
+    for (int64_t i = tile; i < tile + tile_rows(tile); ++i) result = limits[i] > result ? limits[i] : result;
+    return result;
   }
-  for (int row = 0; row < Rows; ++row) {
-    const int64_t own = limits[row] - begin < kPiece ? limits[row] - begin : kPiece;
-    weigh<Isa>(scores + row * kPiece, own, blocks * kBlockTokens, states[row]);
-    std::memset(states[row].values, 0, head_dim * sizeof(float));
-  }
-  for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t left = count - block * kBlockTokens;
-    const int64_t tokens = left < kBlockTokens ? left : kBlockTokens;
-    float* weights = scores + block * kBlockTokens;
-    if constexpr (KV::kHasScales) {
-      const float* scales = job.cache.value_scales + place(block) * kBlockTokens;
-      for (int row = 0; row < Rows; ++row) {
-        for (int64_t j = 0; j < tokens; ++j) weights[row * kPiece + j] *= scales[j];
-      }
-    }
-    const auto* values = reinterpret_cast<const Stored*>(job.cache.values) + place(block) * kBlockTokens * head_dim;
-    add_values<Isa, KV, Rows>(weights, values, tokens, head_dim, states);
+};
+
+template <class Isa>
+inline void gather(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
+                   int64_t last, Chunk& chunk) {
+  const int64_t head_dim = job.cache.head_dim;
+  chunk.first = first;
+  chunk.rows = last - first;
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    const int64_t tile = i / kTileRows * kTileRows, stride = chunk.tile_rows(tile);
+    const float* source = job.query + job.offset(sequence, kv_head, first + i);
+    float* target = chunk.query + tile * head_dim + i % kTileRows;
+    for (int64_t d = 0; d < head_dim; ++d) target[d * stride] = source[d];
+    chunk.limits[i] = job.limit(sequence, (first + i) / job.group());
   }
 }
 
-// Some pieces of the context for rows `first` to `last` of a sequence and key head, in order. `take(row, state)` is
-// called for each row and piece.
-template <class Isa, class KV, class Take>
-void attend_rows(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
-                 int64_t last, int64_t first_piece, int64_t last_piece, Take&& take) {
-  const int64_t head_dim = job.cache.head_dim;
-  alignas(64) float query[kChunkRows * kMaxHeadDim];
-  int64_t limits[kChunkRows];
-  // The rows of a tile are interleaved, feature by feature.
-  const auto tile_rows = [&](int64_t row) { return last - row < kTileRows ? last - row : kTileRows; };
-  for (int64_t row = first; row < last; ++row) {
-    const int64_t in_chunk = row - first, tile = in_chunk / kTileRows * kTileRows;
-    const float* source = job.query + job.offset(sequence, kv_head, row);
-    float* target = query + tile * head_dim + in_chunk % kTileRows;
-    const int64_t stride = tile_rows(first + tile);
-    for (int64_t d = 0; d < head_dim; ++d) target[d * stride] = source[d];
-    limits[in_chunk] = job.limit(sequence, row / job.group());
+// Calls `function` with the number of rows of a tile as a constant.
+template <class Function>
+inline void with_rows(int64_t rows, Function&& function) {
+  switch (rows) {
+    case 1: return function(Constant<1>{});
+    case 2: return function(Constant<2>{});
+    case 3: return function(Constant<3>{});
+    case 4: return function(Constant<4>{});
+    case 5: return function(Constant<5>{});
+    default: return function(Constant<kTileRows>{});
   }
-  for (int64_t piece = first_piece; piece < last_piece; ++piece) {
-    for (int64_t row = first; row < last; row += kTileRows) {
-      const int64_t in_chunk = row - first, rows = tile_rows(row);
-      // Rows that see nothing of the piece come first: a later token sees more.
-      int64_t blind = 0;
-      while (blind < rows && limits[in_chunk + blind] <= piece * kPiece) ++blind;
-      if (blind == rows) continue;
-      AttentionState states[kTileRows];
-      int64_t seen[kTileRows];
-      // A blind row computes with its neighbours, and what it computes is dropped.
-      for (int64_t i = 0; i < rows; ++i) seen[i] = limits[in_chunk + (i < blind ? blind : i)];
-      const auto attend = rows == 6   ? attend_piece<Isa, KV, 6>
-                          : rows == 5 ? attend_piece<Isa, KV, 5>
-                          : rows == 4 ? attend_piece<Isa, KV, 4>
-                          : rows == 3 ? attend_piece<Isa, KV, 3>
-                          : rows == 2 ? attend_piece<Isa, KV, 2>
-                                      : attend_piece<Isa, KV, 1>;
-      attend(job, sequence, kv_head, piece, query + in_chunk * head_dim, seen, states);
-      for (int64_t i = blind; i < rows; ++i) take(row + i, states[i]);
+}
+
+// One piece of the context for all rows of a chunk that see any of it: their states. A block of keys or values is used
+// by all tiles while it is in the first-level cache.
+template <class Isa, class KV>
+void attend_piece(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
+                  Chunk& chunk) {
+  using Stored = typename KV::Stored;
+  const int64_t head_dim = job.cache.head_dim, begin = piece * kPiece;
+  const auto place = [&](int64_t block) {
+    return sequence.blocks[begin / kBlockTokens + block] * job.cache.kv_heads + kv_head;
+  };
+  // Tokens of the piece, from block `block` on, that some row of a tile sees.
+  const auto seen = [&](int64_t tile, int64_t block) { return chunk.longest(tile) - begin - block * kBlockTokens; };
+  constexpr int64_t kBlocks = kPiece / kBlockTokens;
+
+  for (int64_t block = 0; block < kBlocks && begin + block * kBlockTokens < sequence.context; ++block) {
+    const auto* keys = reinterpret_cast<const Stored*>(job.cache.keys) + place(block) * kBlockTokens * head_dim;
+    const float* scales = KV::kHasScales ? job.cache.key_scales + place(block) * kBlockTokens : nullptr;
+    for (int64_t tile = 0; tile < chunk.rows; tile += kTileRows) {
+      if (seen(tile, block) <= 0) continue;
+      with_rows(chunk.tile_rows(tile), [&](auto rows) {
+        score_block<Isa, KV, rows.value>(chunk.query + tile * head_dim, keys, scales, head_dim, job.scale,
+                                         chunk.scores + tile * kPiece + block * kBlockTokens);
+      });
+    }
+  }
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    const int64_t own = chunk.limits[i] - begin;
+    std::memset(chunk.states[i].values, 0, head_dim * sizeof(float));
+    if (own > 0) {
+      weigh<Isa>(chunk.scores + i * kPiece, own < kPiece ? own : kPiece, kPiece, chunk.states[i]);
+    } else {  // it computes with its neighbours, and nobody asks for the result
+      std::memset(chunk.scores + i * kPiece, 0, kPiece * sizeof(float));
+    }
+  }
+  for (int64_t block = 0; block < kBlocks && begin + block * kBlockTokens < sequence.context; ++block) {
+    const auto* values = reinterpret_cast<const Stored*>(job.cache.values) + place(block) * kBlockTokens * head_dim;
+    for (int64_t tile = 0; tile < chunk.rows; tile += kTileRows) {
+      const int64_t left = seen(tile, block), tokens = left < kBlockTokens ? left : kBlockTokens;
+      if (tokens <= 0) continue;
+      float* weights = chunk.scores + tile * kPiece + block * kBlockTokens;
+      if constexpr (KV::kHasScales) {
+        const float* scales = job.cache.value_scales + place(block) * kBlockTokens;
+        for (int64_t i = 0; i < chunk.tile_rows(tile); ++i) {
+          for (int64_t j = 0; j < tokens; ++j) weights[i * kPiece + j] *= scales[j];
+        }
+      }
+      with_rows(chunk.tile_rows(tile), [&](auto rows) {
+        add_values<Isa, KV, rows.value>(weights, values, tokens, head_dim, chunk.states + tile);
+      });
     }
   }
 }
@@ -236,20 +260,25 @@ void attend_rows(const AttentionJob& job, const AttentionSequence& sequence, int
 template <class Isa>
 void attend_chunk(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
                   int64_t last) {
+  const int64_t head_dim = job.cache.head_dim;
+  Chunk chunk;
+  gather<Isa>(job, sequence, kv_head, first, last, chunk);
   AttentionState states[kChunkRows];
-  for (int64_t row = first; row < last; ++row) {
-    states[row - first].largest = -__builtin_inff();
-    states[row - first].sum = 0.0f;
-    std::memset(states[row - first].values, 0, sizeof(states[0].values));
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    states[i].largest = -__builtin_inff();
+    states[i].sum = 0.0f;
+    std::memset(states[i].values, 0, head_dim * sizeof(float));
   }
   with_kv_type(job.cache.type, [&](auto kv) {
-    attend_rows<Isa, decltype(kv)>(job, sequence, kv_head, first, last, 0, sequence.pieces(),
-                                   [&](int64_t row, const AttentionState& piece) {
-                                     merge<Isa>(states[row - first], piece, job.cache.head_dim);
-                                   });
+    for (int64_t piece = 0; piece < sequence.pieces(); ++piece) {
+      attend_piece<Isa, decltype(kv)>(job, sequence, kv_head, piece, chunk);
+      for (int64_t i = 0; i < chunk.rows; ++i) {
+        if (piece * kPiece < chunk.limits[i]) merge<Isa>(states[i], chunk.states[i], head_dim);
+      }
+    }
   });
-  for (int64_t row = first; row < last; ++row) {
-    finish<Isa>(states[row - first], job.cache.head_dim, job.out + job.offset(sequence, kv_head, row));
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    finish<Isa>(states[i], head_dim, job.out + job.offset(sequence, kv_head, first + i));
   }
 }
 
@@ -257,11 +286,15 @@ void attend_chunk(const AttentionJob& job, const AttentionSequence& sequence, in
 template <class Isa>
 void attend_part(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
                  AttentionState* partial) {
-  const int64_t rows = sequence.tokens * job.group();
-  with_kv_type(job.cache.type, [&](auto kv) {
-    attend_rows<Isa, decltype(kv)>(job, sequence, kv_head, 0, rows, piece, piece + 1,
-                                   [&](int64_t row, const AttentionState& state) { partial[piece * rows + row] = state; });
-  });
+  Chunk chunk;
+  gather<Isa>(job, sequence, kv_head, 0, sequence.tokens * job.group(), chunk);
+  with_kv_type(job.cache.type, [&](auto kv) { attend_piece<Isa, decltype(kv)>(job, sequence, kv_head, piece, chunk); });
+  for (int64_t i = 0; i < chunk.rows; ++i) {
+    AttentionState& target = partial[piece * chunk.rows + i];
+    target.largest = chunk.states[i].largest;
+    target.sum = chunk.states[i].sum;
+    std::memcpy(target.values, chunk.states[i].values, job.cache.head_dim * sizeof(float));
+  }
 }
 
 // Merges the pieces of all rows of a key head.
