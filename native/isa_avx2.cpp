@@ -9,6 +9,9 @@ namespace {
 struct Avx2 {
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 16;
+  // All whole-number sums of a group before the first float: the processor looks ahead too few operations to overlap
+  // the long chain of both.
+  static constexpr bool kDotsFirst = true;
   using Int = __m256i;
   using Float = __m256;
 

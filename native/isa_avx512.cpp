@@ -9,6 +9,7 @@ namespace {
 struct Avx512 {
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 12;  // their sums, the codes and scales fill the 32 registers
+  static constexpr bool kDotsFirst = false;
   using Int = __m512i;
   using Float = __m512;
 

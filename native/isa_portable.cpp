@@ -24,6 +24,7 @@ float from_half(uint16_t half) {
 struct Portable {
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 12;
+  static constexpr bool kDotsFirst = false;
   struct Int { uint8_t bytes[4 * kLanes]; };
   struct Float { float lanes[kLanes]; };
 

@@ -105,21 +105,29 @@ inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t la
       }
 
       const int64_t place = (begin + g) * Rows;
-      const int8_t* x = tile.codes + place * kGroup;
-      for (int m = 0; m < Rows; ++m, x += kGroup) {
-        Int dot;
+      const auto dot_with = [&](int m) {
+        const int8_t* x = tile.codes + (place + m) * kGroup;
         if constexpr (F::kScales == Scales::kSuperSigned) {
           const int32_t* halves = tile.half_sums + 2 * (place + m);
-          dot = Isa::add(Isa::mul_ints(dot_of<Isa, F, 4>(codes, x, halves), signed_scales[0]),
-                         Isa::mul_ints(dot_of<Isa, F, 4>(codes + 4, x + 16, halves + 1), signed_scales[1]));
+          return Isa::add(Isa::mul_ints(dot_of<Isa, F, 4>(codes, x, halves), signed_scales[0]),
+                          Isa::mul_ints(dot_of<Isa, F, 4>(codes + 4, x + 16, halves + 1), signed_scales[1]));
         } else {
-          dot = dot_of<Isa, F, kQuads>(codes, x, tile.sums + place + m);
+          return dot_of<Isa, F, kQuads>(codes, x, tile.sums + place + m);
         }
+      };
+      const auto add_dot = [&](int m, Int dot) {
         const Float scaled = Isa::mul(Isa::to_floats(dot), Isa::splat_float(tile.scales[place + m]));
         sums[m] = Isa::fma(scaled, scale, sums[m]);
         if constexpr (F::kTwoHeaders) {
           sums[m] = Isa::fma(Isa::splat_float(tile.scaled_sums[place + m]), offset, sums[m]);
         }
+      };
+      if constexpr (Isa::kDotsFirst && Rows > 1) {
+        Int dots[Rows];
+        for (int m = 0; m < Rows; ++m) dots[m] = dot_with(m);
+        for (int m = 0; m < Rows; ++m) add_dot(m, dots[m]);
+      } else {
+        for (int m = 0; m < Rows; ++m) add_dot(m, dot_with(m));
       }
     }
   }
