@@ -122,7 +122,7 @@ class Engine:
             logits = self._forward([token])
 
     def _keep_common_prefix(self, prompt: Prompt) -> int:
-        """Keep of the cache it shares with the prompt; at least the prompt's last token is left to run."""
+        """Keep of the cache what it shares with the prompt; at least the prompt's last token is left to run."""
         shared = min(common_prefix(self._cached, prompt), len(prompt.ids) - 1)
         # An image is encoded whole or not at all.
         shared = next((image.start for image in prompt.images if image.start < shared < image.end), shared)
