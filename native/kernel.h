@@ -16,8 +16,8 @@ namespace mistralet {
 constexpr int64_t kGroupsPerPass = 32;
 // With a single row of activations, for all lanes of the panel before the next: they are read from memory once.
 constexpr int64_t kGroupsPerRead = 8;
-// Bytes of weights that are asked for ahead of their use: beyond a page, where the processor's own guesses end.
-constexpr int64_t kReadAhead = 4096;
+// Bytes of weights that are asked for ahead of their use: over the end of a page, where the processor's own guesses stop.
+constexpr int64_t kReadAhead = 2048;
 
 template <int Bytes>
 inline void read_ahead(const uint8_t* p) {
