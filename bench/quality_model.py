@@ -18,6 +18,7 @@ import torch
 from gguf import GGMLQuantizationType, GGUFWriter
 from torch import Tensor
 
+from bench.gguf_shape import add_shape
 from bench.quality_formats import stored_bytes
 from mistralet.checkpoint import Checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
@@ -115,18 +116,7 @@ def write_gguf(model: FloatModel, path: Path, weight_format: str) -> None:
 def _add_metadata(writer: GGUFWriter, model: FloatModel) -> None:
     config = model.config
     writer.add_quantization_version(2)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_theta)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_vocab_size(config.vocab_size)
+    add_shape(writer, config)
     adders: dict[type, Callable[[str, Any], None]] = {
         str: writer.add_string,
         bool: writer.add_bool,

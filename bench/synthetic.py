@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.gguf_shape import add_shape
 from mistralet.checkpoint import StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
 from mistralet.checkpoint.gguf import canonical_name
@@ -172,18 +173,7 @@ def _add_metadata(writer: GGUFWriter, config: ModelConfig) -> None:
     writer.add_uint32(_VERSION_KEY, _VERSION)
     writer.add_file_type(_Q4_K_M_FILE_TYPE)
     writer.add_quantization_version(2)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_theta)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_vocab_size(config.vocab_size)
+    add_shape(writer, config)
     adders: dict[type, Callable[..., None]] = {
         str: writer.add_string,
         bool: writer.add_bool,

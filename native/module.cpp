@@ -50,12 +50,11 @@ NB_MODULE(_kernels, module) {
   module.def(
       "linear",
       [](const std::vector<Matrix>& matrices, const std::vector<uintptr_t>& outs, uintptr_t x, int64_t tokens,
-         int64_t columns, uintptr_t norm_weight, float eps, uintptr_t up, bool add) {
-        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps,
-                            pointer<const float>(up)};
+         int64_t columns, uintptr_t norm_weight, float eps) {
+        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps, nullptr};
         std::vector<float*> targets;
         for (const uintptr_t out : outs) targets.push_back(pointer<float>(out));
-        linear(source, tokens, matrices, targets, add);
+        linear(source, tokens, matrices, targets);
       },
       release);
   module.def(

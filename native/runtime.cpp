@@ -260,9 +260,9 @@ void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t t
 }
 
 void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
-            const std::vector<float*>& outs, bool add) {
+            const std::vector<float*>& outs) {
   std::lock_guard<std::mutex> guard(state().lock);
-  run_linear(source, tokens, matrices, outs, add);
+  run_linear(source, tokens, matrices, outs, false);
 }
 
 void rotate_and_store(float* query, const float* key, const float* value, const float* rotations, int64_t heads,

@@ -35,9 +35,9 @@ struct Batch {
   bool causal;
 };
 
-// Products of `tokens` rows of the source with several matrices, each into (or, if `add`, on top of) its `out`.
+// Products of `tokens` rows of the source with several matrices, each into its `out`.
 void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
-            const std::vector<float*>& outs, bool add);
+            const std::vector<float*>& outs);
 
 // Turns the pairs of queries (in place) and keys, and puts keys and values into their slots of the cache.
 //   query [tokens][heads][head_dim], key and value [tokens][kv_heads][head_dim],

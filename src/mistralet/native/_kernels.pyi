@@ -24,8 +24,6 @@ def linear(
     columns: int,
     norm_weight: int,
     eps: float,
-    up: int,
-    add: bool,
 ) -> None: ...
 def rotate_and_store(
     query: int, key: int, value: int, rotations: int, heads: int, cache: LayerCache, batch: Batch

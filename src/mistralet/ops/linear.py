@@ -107,8 +107,6 @@ def _multiply(x: Tensor, weights: Sequence[Matrix], norm: Tensor | None = None, 
         columns,
         0 if wide_norm is None else wide_norm.data_ptr(),
         eps,
-        0,
-        False,
     )
     return outs if x.dtype == torch.float32 else [out.to(x.dtype) for out in outs]
 
