@@ -35,6 +35,7 @@ from mistralet.files import write_atomically
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
+from mistralet.ops import blocks_for
 from mistralet.quant import FORMATS
 
 ROOT = Path(__file__).parent.parent
@@ -109,10 +110,10 @@ def mistralet_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
 
 def next_token_scores(model: MistralSmall, ids: list[int], kv_dtype: torch.dtype) -> Tensor:
     """Scores after each token of one sequence, float32 `[tokens, vocab_size]`."""
-    cache = KVCache(model.config, kv_dtype, torch.device("cpu"))
+    cache = KVCache(model.config, kv_dtype, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         chunks = [(start, ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK)]
-        batches = (ForwardBatch.alone(chunk, start, cache) for start, chunk in chunks)
+        batches = (ForwardBatch.alone(chunk, start) for start, chunk in chunks)
         return torch.cat([model.logits(model(batch, cache)) for batch in batches])
 
 

@@ -28,15 +28,18 @@ def open_program(job: Job) -> Stream:
     os.environ["MISTRALET_THREADS"] = str(job.threads)  # read when mistralet is imported
     import torch
 
-    from mistralet.engine import Engine, SamplingParams, load
+    from mistralet.engine import Engine, Request, SamplingParams, load
     from mistralet.model import Prompt
 
     torch.set_num_threads(job.threads)
-    # No token ends an answer: every answer has the length that was asked for.
-    engine = Engine(load(Path(job.model)).model, stop_ids=frozenset())
+    loaded = load(Path(job.model))
+    engine = Engine(loaded.model, loaded.tokenizer)
 
     def stream(ids: list[int], tokens: int) -> Iterator[int]:
-        return iter(engine.generate(Prompt(list(ids)), SamplingParams(temperature=0, max_tokens=tokens, seed=0)))
+        # No token ends an answer: every answer has the length that was asked for.
+        params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True, seed=0)
+        for output in engine.stream(Request(Prompt(list(ids)), params)):
+            yield from output.token_ids
 
     return stream
 

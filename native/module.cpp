@@ -34,11 +34,9 @@ NB_MODULE(_kernels, module) {
       });
   nb::class_<Batch>(module, "Batch")
       .def("__init__",
-           [](Batch* self, uintptr_t slots, int64_t tokens, bool causal) {
-             new (self) Batch{{}, pointer<const int64_t>(slots), tokens, causal};
-           })
-      .def("add", [](Batch& self, int64_t first_token, int64_t tokens, int64_t context, uintptr_t blocks) {
-        self.sequences.push_back({first_token, tokens, context, pointer<const int32_t>(blocks)});
+           [](Batch* self, bool causal) { new (self) Batch{causal, {}, {}}; })
+      .def("add", [](Batch& self, int64_t tokens, int64_t context, uintptr_t blocks) {
+        self.add(tokens, context, pointer<const int32_t>(blocks));
       });
 
   module.def("instruction_sets", &instruction_sets);

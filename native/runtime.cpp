@@ -168,7 +168,7 @@ void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>&
 void run_rotate_and_store(float* query, const float* key, const float* value, const float* rotations,
                           int64_t heads, const LayerCache& cache, const Batch& batch) {
   const int64_t head_dim = cache.head_dim, kv_size = cache.kv_heads * head_dim;
-  state().pool->run(batch.tokens, std::max<int64_t>(8, piece_of(batch.tokens)), [&](int64_t first, int64_t last) {
+  state().pool->run(batch.tokens(), std::max<int64_t>(8, piece_of(batch.tokens())), [&](int64_t first, int64_t last) {
     for (int64_t token = first; token < last; ++token) {
       const float* turns = rotations + token * head_dim;
       for (int64_t head = 0; head < heads; ++head) {
@@ -281,15 +281,15 @@ void attention_block(const Source& source, const Matrix& query, const Matrix& ke
                      const Batch& batch, float* x) {
   State& s = state();
   std::lock_guard<std::mutex> guard(s.lock);
-  float* queries = room(s.query, batch.tokens * query.rows);
-  float* keys = room(s.key, batch.tokens * key.rows);
-  float* values = room(s.value, batch.tokens * value.rows);
-  float* attended = room(s.attended, batch.tokens * query.rows);
+  float* queries = room(s.query, batch.tokens() * query.rows);
+  float* keys = room(s.key, batch.tokens() * key.rows);
+  float* values = room(s.value, batch.tokens() * value.rows);
+  float* attended = room(s.attended, batch.tokens() * query.rows);
   const int64_t heads = query.rows / cache.head_dim;
-  run_linear(source, batch.tokens, {query, key, value}, {queries, keys, values}, false);
+  run_linear(source, batch.tokens(), {query, key, value}, {queries, keys, values}, false);
   run_rotate_and_store(queries, keys, values, rotations, heads, cache, batch);
   run_attend({queries, attended, cache, heads, scale, batch.causal}, batch.sequences);
-  run_linear({attended, query.rows, nullptr, 0.0f, nullptr}, batch.tokens, {output}, {x}, true);
+  run_linear({attended, query.rows, nullptr, 0.0f, nullptr}, batch.tokens(), {output}, {x}, true);
 }
 
 void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate, const Matrix& up, const Matrix& down,

@@ -29,10 +29,19 @@ struct Matrix {
 };
 
 struct Batch {
-  std::vector<AttentionSequence> sequences;
-  const int64_t* slots;   // [tokens]
-  int64_t tokens;
   bool causal;
+  std::vector<AttentionSequence> sequences;
+  std::vector<int64_t> slots;  // of each token: its block times the block's size plus its place there
+
+  int64_t tokens() const { return static_cast<int64_t>(slots.size()); }
+
+  // The last `tokens` of a sequence's `context`, which lies in `blocks`.
+  void add(int64_t tokens, int64_t context, const int32_t* blocks) {
+    sequences.push_back({this->tokens(), tokens, context, blocks});
+    for (int64_t place = context - tokens; place < context; ++place) {
+      slots.push_back(int64_t{blocks[place / kBlockTokens]} * kBlockTokens + place % kBlockTokens);
+    }
+  }
 };
 
 // Products of `tokens` rows of the source with several matrices, each into its `out`.

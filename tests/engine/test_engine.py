@@ -1,26 +1,28 @@
-"""Generation with a tiny random model: what the cache saves must never show in the tokens."""
+"""Generation with a tiny random model: what runs beside a request, and what the cache saves, never show in its tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from itertools import islice
 
 import pytest
 import torch
 from torch import Tensor
 
-from mistralet.engine import Engine, Generation, SamplingParams
-from mistralet.engine import engine as engine_module
-from mistralet.engine.engine import common_prefix
-from mistralet.errors import PromptError
-from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt, PromptImage
-from mistralet.ops import blocks_for
+from mistralet.engine import Completion, Engine, EngineOptions, Request, SamplingParams
+from mistralet.engine.events import Event
+from mistralet.errors import PromptError, UsageError
+from mistralet.model import ForwardBatch, ImageRows, KVCache, MistralSmall, Prompt, PromptImage
+from mistralet.ops import BLOCK_SIZE
+from support.letters import LetterTokenizer
 from support.random_models import TEXT_AND_VISION, random_model
 
 IMG, BREAK, END = 10, 12, 13
 CONTEXT = TEXT_AND_VISION.max_position_embeddings
 GREEDY = SamplingParams(temperature=0, max_tokens=8, seed=0)
+
+NewEngine = Callable[..., Engine]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,16 @@ def model() -> MistralSmall:
 
 
 @pytest.fixture
-def new_engine(model: MistralSmall) -> Callable[..., Engine]:
+def new_engine(model: MistralSmall) -> NewEngine:
     """Makes engines whose cache rounds nothing, so that tokens can be compared."""
-    return lambda *stop_ids: Engine(model, frozenset(stop_ids), kv_dtype=torch.float32)
+
+    def new(
+        stop_ids: Iterable[int] = (), kv_tokens: int = 512, listener: Callable[[Event], None] | None = None, **options: int
+    ) -> Engine:
+        chosen = EngineOptions(kv_dtype=torch.float32, kv_tokens=kv_tokens, **options)
+        return Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
+
+    return new
 
 
 def text(length: int, seed: int = 0) -> list[int]:
@@ -59,78 +68,33 @@ def with_images(*seeds: int) -> Prompt:
 
 def recomputed(model: MistralSmall, prompt: Prompt) -> Tensor:
     """Scores after `prompt`, everything computed at once."""
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks=4)
     with torch.inference_mode():
-        rows = torch.cat(model.encode_images([image.pixels for image in prompt.images])) if prompt.images else None
-        return model.logits(model(ForwardBatch.alone(prompt.ids, 0, cache, rows), cache)[-1:])[0]
+        images = None
+        if prompt.images:
+            places = torch.tensor([place for place, token in enumerate(prompt.ids) if token == IMG])
+            images = ImageRows(places, torch.cat(model.encode_images([image.pixels for image in prompt.images])))
+        return model.logits(model(ForwardBatch.alone(prompt.ids, 0, images), cache)[-1:])[0]
 
 
 def extended(prompt: Prompt, ids: list[int]) -> Prompt:
     return Prompt([*prompt.ids, *ids], prompt.images)
 
 
-@pytest.mark.parametrize("prompt", [Prompt([1]), Prompt(text(30)), with_images(1), with_images(1, 2)])
-def test_each_greedy_token_is_that_of_a_full_recomputation(
-    prompt: Prompt, model: MistralSmall, new_engine: Callable[..., Engine]
+def answer(engine: Engine, prompt: Prompt, params: SamplingParams = GREEDY) -> Completion:
+    (completion,) = engine.generate([Request(prompt, params)])
+    return completion
+
+
+@pytest.mark.parametrize("prefill_tokens", [1, 5, 512])
+@pytest.mark.parametrize("images", [(), (1,), (1, 2), (1, 1)])
+def test_every_token_is_the_likeliest_when_all_is_computed_again(
+    images: tuple[int, ...], prefill_tokens: int, new_engine: NewEngine, model: MistralSmall
 ) -> None:
-    tokens = list(new_engine().generate(prompt, GREEDY))
-    assert len(tokens) == 8
-    for step, token in enumerate(tokens):
-        assert token == int(recomputed(model, extended(prompt, tokens[:step])).argmax())
-
-
-@pytest.mark.parametrize("prompt", [Prompt(text(23)), with_images(1, 2)], ids=["text", "images"])
-@pytest.mark.parametrize("chunk", [1, 5, 7, 100])
-def test_a_prompt_read_in_chunks_gives_the_same_scores(
-    chunk: int, prompt: Prompt, model: MistralSmall, new_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen, progress = [], []
-
-    class RecordingSampler:
-        def __init__(self, params: SamplingParams) -> None:
-            self.params = params
-
-        def __call__(self, logits: Tensor) -> int:
-            seen.append(logits)
-            return 7
-
-    monkeypatch.setattr(engine_module, "PREFILL_CHUNK", chunk)
-    monkeypatch.setattr(engine_module, "Sampler", RecordingSampler)
-    generation = new_engine().generate(prompt, GREEDY, lambda done, total: progress.append((done, total)))
-    next(iter(generation))
-    assert (seen[0] - recomputed(model, prompt)).abs().max() < 1e-4
-    total = len(prompt.ids)
-    assert progress == [(min(done + chunk, total), total) for done in range(0, total, chunk)]
-
-
-def test_later_turns_reuse_all_that_was_said_and_answer_as_a_fresh_engine_does(
-    new_engine: Callable[..., Engine],
-) -> None:
-    engine, prompt = new_engine(), with_images(1)
-    for turn in range(3):
-        generation = engine.generate(prompt, GREEDY)
-        tokens = list(generation)
-        assert generation.stats.cached_tokens == (len(prompt.ids) - 4 if turn else 0)
-        assert tokens == list(new_engine().generate(prompt, GREEDY))
-        # The last token was not run: it is part of the next prompt, with three tokens of the user's.
-        prompt = extended(prompt, [*tokens, *text(4, seed=turn)[1:]])
-
-
-def test_the_same_prompt_again_runs_only_its_last_token(new_engine: Callable[..., Engine]) -> None:
-    engine, prompt = new_engine(), Prompt(text(20))
-    first = list(engine.generate(prompt, GREEDY))
-    again = engine.generate(prompt, GREEDY)
-    assert list(again) == first
-    assert again.stats.cached_tokens == 19
-
-
-def test_another_beginning_is_not_reused(new_engine: Callable[..., Engine]) -> None:
-    engine = new_engine()
-    list(engine.generate(Prompt(text(20)), GREEDY))
-    other = Prompt([*text(5), *text(15, seed=1)])
-    generation = engine.generate(other, GREEDY)
-    assert list(generation) == list(new_engine().generate(other, GREEDY))
-    assert generation.stats.cached_tokens == 5
+    prompt = with_images(*images)
+    tokens = answer(new_engine(prefill_tokens=prefill_tokens), prompt).token_ids
+    for count, token in enumerate(tokens):
+        assert token == int(recomputed(model, extended(prompt, tokens[:count])).argmax())
 
 
 @pytest.mark.parametrize(
@@ -145,129 +109,237 @@ def test_another_beginning_is_not_reused(new_engine: Callable[..., Engine]) -> N
     ],
 )
 def test_a_changed_image_is_not_reused(
-    before: tuple[int, ...], after: tuple[int, ...], cached: int, new_engine: Callable[..., Engine]
+    before: tuple[int, ...], after: tuple[int, ...], cached: int, new_engine: NewEngine
 ) -> None:
     engine = new_engine()
-    list(engine.generate(with_images(*before), GREEDY))
-    generation = engine.generate(with_images(*after), GREEDY)
-    assert list(generation) == list(new_engine().generate(with_images(*after), GREEDY))
-    assert generation.stats.cached_tokens == cached
+    answer(engine, with_images(*before))
+    second = answer(engine, with_images(*after))
+    assert second.token_ids == answer(new_engine(), with_images(*after)).token_ids
+    assert second.stats.cached_tokens == cached
 
 
-def test_an_image_is_reused_whole_or_not_at_all(new_engine: Callable[..., Engine]) -> None:
-    """A prompt that ends with an image: all but its last token are in the cache, but the image runs again."""
+def test_a_prompt_may_end_within_what_is_cached_of_an_image(new_engine: NewEngine) -> None:
     engine, prompt = new_engine(), with_images(1)
     ends_with_image = Prompt(prompt.ids[: prompt.images[0].end], prompt.images)
-    list(engine.generate(prompt, GREEDY))
-    generation = engine.generate(ends_with_image, GREEDY)
-    assert list(generation) == list(new_engine().generate(ends_with_image, GREEDY))
-    assert generation.stats.cached_tokens == prompt.images[0].start
+    answer(engine, prompt)
+    second = answer(engine, ends_with_image)
+    assert second.token_ids == answer(new_engine(), ends_with_image).token_ids
+    assert second.stats.cached_tokens == len(ends_with_image.ids) - 1
 
 
-def test_what_two_prompts_share_ends_where_an_image_differs_or_is_none() -> None:
-    one = with_images(1)
-    assert common_prefix(one, one) == len(one.ids) == 14
-    assert common_prefix(one, with_images(2)) == common_prefix(with_images(2), one) == 3
-    assert common_prefix(one, Prompt(one.ids)) == common_prefix(Prompt(one.ids), one) == 3
-    assert common_prefix(one, extended(one, [60])) == 14
-    assert common_prefix(one, Prompt([*one.ids[:12], 99], one.images)) == 12
-    assert common_prefix(one, Prompt([])) == 0
+def test_an_image_token_without_an_image_is_a_token_like_any_other(new_engine: NewEngine, model: MistralSmall) -> None:
+    prompt = Prompt([1, IMG, 40])
+    assert answer(new_engine(), prompt).token_ids[0] == int(recomputed(model, prompt).argmax())
+
+
+def test_the_next_turn_of_a_conversation_computes_only_what_is_new(new_engine: NewEngine) -> None:
+    engine, prompt = new_engine(), Prompt(text(20))
+    first = answer(engine, prompt)
+    following = extended(prompt, [*first.token_ids, 60, 61])
+    second = answer(engine, following)
+    assert second.token_ids == answer(new_engine(), following).token_ids
+    assert second.stats.cached_tokens == 20 + len(first.token_ids) - 1  # the last one never ran
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
-def test_a_generation_left_midway_leaves_a_sound_engine(taken: int, new_engine: Callable[..., Engine]) -> None:
+def test_a_stream_left_midway_is_cancelled_and_leaves_a_sound_engine(taken: int, new_engine: NewEngine) -> None:
     engine, prompt = new_engine(), with_images(1)
-    left = engine.generate(prompt, GREEDY)
-    running = iter(left)
-    tokens = [next(running) for _ in range(taken)]
-    running.close()  # type: ignore[attr-defined]
-    assert left.stats.finish_reason is None
-    assert left.stats.output_tokens == taken
+    running = engine.stream(Request(prompt, GREEDY))
+    tokens = [token for output in islice(running, taken) for token in output.token_ids]
+    if taken:
+        running.close()  # type: ignore[attr-defined]
+        assert not engine.has_work
+        assert engine.pool.free == engine.pool.size
     following = extended(prompt, [*tokens, 60, 61])
-    assert list(engine.generate(following, GREEDY)) == list(new_engine().generate(following, GREEDY))
+    assert answer(engine, following).token_ids == answer(new_engine(), following).token_ids
 
 
-@pytest.mark.parametrize("stop_after", [5, 10, 15, 20])
-def test_an_interruption_while_reading_leaves_a_sound_engine(
-    stop_after: int, new_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+def test_an_interruption_while_a_prompt_is_read_leaves_a_sound_engine(
+    new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "PREFILL_CHUNK", 5)
-    engine, prompt = new_engine(), with_images(1, 2)
+    engine, prompt = new_engine(prefill_tokens=5), with_images(1, 2)
+    run = engine.runner.run
+    for steps in range(4):
+        runs = iter([run] * steps)
 
-    def interrupt(done: int, total: int) -> None:
-        if done >= stop_after:
-            raise KeyboardInterrupt(total)
+        def interrupt(chunks: list[object], runs=runs) -> Tensor:  # type: ignore[no-untyped-def]
+            for permitted in runs:
+                return permitted(chunks)
+            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        list(engine.generate(prompt, GREEDY, interrupt))
-    for following in (prompt, with_images(2, 1)):
-        assert list(engine.generate(following, GREEDY)) == list(new_engine().generate(following, GREEDY))
+        monkeypatch.setattr(engine.runner, "run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            answer(engine, prompt)
+        monkeypatch.setattr(engine.runner, "run", run)
+        assert engine.pool.free == engine.pool.size
+        for following in (prompt, with_images(2, 1)):
+            assert answer(engine, following).token_ids == answer(new_engine(), following).token_ids
 
 
-def test_the_same_seed_gives_the_same_tokens_and_another_does_not(new_engine: Callable[..., Engine]) -> None:
+def test_the_same_seed_gives_the_same_tokens_and_another_does_not(new_engine: NewEngine) -> None:
     def sample(seed: int) -> list[int]:
-        return list(new_engine().generate(Prompt(text(5)), SamplingParams(temperature=2, max_tokens=12, seed=seed)))
+        return answer(new_engine(), Prompt(text(5)), SamplingParams(temperature=2, max_tokens=12, seed=seed)).token_ids
 
     assert sample(1) == sample(1)
     assert len({tuple(sample(seed)) for seed in range(4)}) == 4
 
 
-def finished(generation: Generation) -> tuple[list[int], Any]:
-    return list(generation), generation.stats.finish_reason
+def test_several_answers_to_one_prompt_differ_and_read_it_once(new_engine: NewEngine) -> None:
+    params = SamplingParams(temperature=2, max_tokens=6, seed=3, n=4)
+    prompt = Prompt(text(40))
+    answers = new_engine(prefill_tokens=16).generate([Request(prompt, params, id="many")])
+    assert [(a.request_id, a.index) for a in answers] == [("many", index) for index in range(4)]
+    assert len({tuple(a.token_ids) for a in answers}) == 4
+    assert [a.stats.cached_tokens for a in answers] == [0, 39, 39, 39]
+    alone = new_engine().generate([Request(prompt, params)])
+    assert [a.token_ids for a in answers] == [a.token_ids for a in alone]
 
 
 @pytest.mark.parametrize("max_tokens", [1, 2, 8])
-def test_the_number_of_tokens_asked_for_ends_an_answer(max_tokens: int, new_engine: Callable[..., Engine]) -> None:
-    generation = new_engine().generate(Prompt(text(5)), replace(GREEDY, max_tokens=max_tokens))
-    tokens, reason = finished(generation)
-    assert (len(tokens), reason) == (max_tokens, "length")
-    stats = generation.stats
-    assert (stats.prompt_tokens, stats.output_tokens) == (5, max_tokens)
+def test_the_number_of_tokens_asked_for_ends_an_answer(max_tokens: int, new_engine: NewEngine) -> None:
+    completion = answer(new_engine(), Prompt(text(5)), replace(GREEDY, max_tokens=max_tokens))
+    assert (len(completion.token_ids), completion.finish_reason) == (max_tokens, "length")
+    stats = completion.stats
+    assert (stats.prompt_tokens, stats.read_tokens, stats.output_tokens) == (5, 5, max_tokens)
     assert (stats.tokens_per_second > 0) == (max_tokens > 1)
 
 
-def test_a_stop_token_ends_an_answer_and_is_not_given_out(new_engine: Callable[..., Engine]) -> None:
-    tokens = list(new_engine().generate(Prompt(text(5)), GREEDY))
+def test_a_stop_token_ends_an_answer_and_is_not_given_out(new_engine: NewEngine) -> None:
+    tokens = answer(new_engine(), Prompt(text(5))).token_ids
     stop = tokens[4]
     before = tokens[: tokens.index(stop)]
-    assert finished(new_engine(stop, 3).generate(Prompt(text(5)), GREEDY)) == (before, "stop")
+    for engine, params in (
+        (new_engine([stop, 3]), GREEDY),
+        (new_engine(), replace(GREEDY, stop_token_ids=(stop,))),
+    ):
+        stopped = answer(engine, Prompt(text(5)), params)
+        assert (stopped.token_ids, stopped.finish_reason) == (before, "stop")
+        assert stopped.stats.output_tokens == len(before)
+    ignored = answer(new_engine([stop]), Prompt(text(5)), replace(GREEDY, ignore_eos=True))
+    assert ignored.token_ids == tokens
 
 
-def test_a_stop_token_right_away_gives_an_empty_answer(new_engine: Callable[..., Engine]) -> None:
-    stop = next(iter(new_engine().generate(Prompt(text(5)), GREEDY)))
-    generation = new_engine(stop).generate(Prompt(text(5)), GREEDY)
-    assert finished(generation) == ([], "stop")
-    assert generation.stats.output_tokens == 0
-    assert generation.stats.tokens_per_second == 0
+def test_a_stop_token_right_away_gives_an_empty_answer(new_engine: NewEngine) -> None:
+    stop = answer(new_engine(), Prompt(text(5))).token_ids[0]
+    completion = answer(new_engine([stop]), Prompt(text(5)))
+    assert (completion.token_ids, completion.text, completion.finish_reason) == ([], "", "stop")
+    assert completion.stats.output_tokens == 0
+    assert completion.stats.tokens_per_second == 0
+
+
+def test_the_text_is_that_of_the_tokens(new_engine: NewEngine) -> None:
+    completion = answer(new_engine(), Prompt(text(9)), replace(GREEDY, max_tokens=30))
+    assert completion.text == LetterTokenizer().decode(completion.token_ids) != ""
 
 
 @pytest.mark.parametrize("max_tokens", [None, 1000])
 @pytest.mark.parametrize("length", [CONTEXT - 1, CONTEXT - 4])
-def test_a_full_context_ends_an_answer(length: int, max_tokens: int | None, new_engine: Callable[..., Engine]) -> None:
-    generation = new_engine().generate(Prompt(text(length)), replace(GREEDY, max_tokens=max_tokens))
-    tokens, reason = finished(generation)
-    assert (len(tokens), reason) == (CONTEXT - length, "length")
+def test_a_full_context_ends_an_answer(length: int, max_tokens: int | None, new_engine: NewEngine) -> None:
+    completion = answer(new_engine(), Prompt(text(length)), replace(GREEDY, max_tokens=max_tokens))
+    assert (len(completion.token_ids), completion.finish_reason) == (CONTEXT - length, "length")
+
+
+def test_a_full_cache_ends_an_answer_that_has_it_all(new_engine: NewEngine) -> None:
+    completion = answer(new_engine(kv_tokens=BLOCK_SIZE), Prompt(text(20)), replace(GREEDY, max_tokens=None))
+    assert (len(completion.token_ids), completion.finish_reason) == (BLOCK_SIZE - 20, "length")
 
 
 @pytest.mark.parametrize("length", [CONTEXT, CONTEXT + 1])
-def test_a_prompt_that_leaves_no_room_is_refused(length: int, new_engine: Callable[..., Engine]) -> None:
+def test_a_prompt_that_leaves_no_room_is_refused(length: int, new_engine: NewEngine) -> None:
     with pytest.raises(PromptError, match=f"has {length} tokens, but the model reads at most {CONTEXT - 1}; shorten"):
-        new_engine().generate(Prompt(text(length)), GREEDY)
+        new_engine().add(Request(Prompt(text(length)), GREEDY))
 
 
-def test_an_empty_prompt_is_refused(new_engine: Callable[..., Engine]) -> None:
+def test_a_prompt_larger_than_the_cache_is_refused(new_engine: NewEngine) -> None:
+    with pytest.raises(PromptError, match="has 32 tokens, but the cache has room for 32; shorten it, or"):
+        new_engine(kv_tokens=32).add(Request(Prompt(text(32)), GREEDY))
+
+
+def test_an_empty_prompt_is_refused(new_engine: NewEngine) -> None:
     with pytest.raises(PromptError, match="is empty"):
-        new_engine().generate(Prompt([]), GREEDY)
+        new_engine().stream(Request(Prompt([]), GREEDY))
 
 
-def test_a_refused_prompt_leaves_the_cache_as_it_was(new_engine: Callable[..., Engine]) -> None:
-    engine, prompt = new_engine(), Prompt(text(20))
-    list(engine.generate(prompt, GREEDY))
-    with pytest.raises(PromptError):
-        engine.generate(Prompt(text(CONTEXT)), GREEDY)
-    again = engine.generate(prompt, GREEDY)
-    list(again)
-    assert again.stats.cached_tokens == 19
+def test_two_requests_of_one_name_are_refused_while_the_first_runs(new_engine: NewEngine) -> None:
+    engine = new_engine()
+    request = Request(Prompt(text(5)), GREEDY, id="twin")
+    engine.add(request)
+    with pytest.raises(UsageError, match="'twin' runs already"):
+        engine.add(request)
+    assert engine.cancel("twin")
+    assert not engine.cancel("twin")
+    engine.add(request)
+
+
+def test_a_bad_request_among_many_is_refused_before_any_runs(new_engine: NewEngine) -> None:
+    engine = new_engine()
+    with pytest.raises(PromptError, match="is empty"):
+        engine.generate([Request(Prompt(text(5)), GREEDY), Request(Prompt([]), GREEDY)])
+    assert not engine.has_work
+
+
+def test_streams_of_one_engine_share_its_steps_and_keep_their_own_tokens(new_engine: NewEngine) -> None:
+    engine = new_engine()
+    prompts = [Prompt(text(6, seed)) for seed in range(3)]
+    streams = [engine.stream(Request(prompt, GREEDY)) for prompt in prompts]
+    tokens: list[list[int]] = [[], [], []]
+    for outputs in zip(*streams, strict=True):
+        for taken, output in zip(tokens, outputs, strict=True):
+            taken += output.token_ids
+    assert tokens == [answer(new_engine(), prompt).token_ids for prompt in prompts]
+
+
+def test_a_lower_priority_number_runs_first(new_engine: NewEngine) -> None:
+    engine = new_engine(max_sequences=1)
+    for name, priority in (("late", 5), ("soon", 0), ("sooner", -1)):
+        engine.add(Request(Prompt(text(5)), GREEDY, priority=priority, id=name))
+    ended = []
+    while engine.has_work:
+        ended += [output.request_id for output in engine.step() if output.finish_reason]
+    assert ended == ["sooner", "soon", "late"]
+
+
+def test_a_short_prompt_does_not_wait_for_a_long_one_to_be_read(new_engine: NewEngine) -> None:
+    engine = new_engine(prefill_tokens=8)
+    engine.add(Request(Prompt(text(60)), replace(GREEDY, max_tokens=1), id="long"))
+    engine.add(Request(Prompt(text(8, seed=1)), replace(GREEDY, max_tokens=1), id="short"))
+    ended = []
+    while engine.has_work:
+        ended += [output.request_id for output in engine.step() if output.finish_reason]
+    assert ended == ["short", "long"]
+
+
+def test_a_shared_prefix_that_is_being_read_is_waited_for(new_engine: NewEngine) -> None:
+    shared = text(48)
+    requests = [Request(Prompt([*shared, 50 + i]), GREEDY) for i in range(5)]
+    answers = new_engine(prefill_tokens=16).generate(requests)
+    assert [a.stats.cached_tokens for a in answers] == [0, 48, 48, 48, 48]
+    assert [a.token_ids for a in answers] == [answer(new_engine(), r.prompt).token_ids for r in requests]
+
+
+def test_when_blocks_run_out_the_last_to_come_waits_and_loses_nothing(new_engine: NewEngine) -> None:
+    params = replace(GREEDY, max_tokens=20)
+    prompts = [Prompt(text(28, seed)) for seed in range(3)]
+    engine = new_engine(kv_tokens=5 * BLOCK_SIZE)
+    answers = engine.generate([Request(prompt, params) for prompt in prompts])
+    assert sum(a.stats.preemptions for a in answers) >= 1
+    assert answers[0].stats.preemptions == 0
+    assert [a.token_ids for a in answers] == [answer(new_engine(), p, params).token_ids for p in prompts]
+    assert engine.pool.free == engine.pool.size
+
+
+def test_events_tell_a_requests_way(new_engine: NewEngine) -> None:
+    events: list[Event] = []
+    engine = new_engine(listener=events.append)
+    engine.generate([Request(Prompt(text(5)), GREEDY, id="a")])
+    assert [e.kind for e in events if e.request_id == "a"] == ["queued", "scheduled", "first_token", "finished"]
+    steps = [e.facts for e in events if e.kind == "step"]
+    assert [facts["tokens"] for facts in steps] == [5, *[1] * 7]
+    assert events[-2].facts["reason"] == "length"
+    engine.add(Request(Prompt(text(5)), GREEDY, id="b"))
+    engine.cancel("b")
+    assert events[-1].kind == "finished"
+    assert events[-1].facts["reason"] == "cancelled"
 
 
 @pytest.mark.parametrize(("activations", "cache"), [(torch.float32, torch.float16), (torch.bfloat16, torch.bfloat16)])
@@ -275,25 +347,20 @@ def test_the_cache_takes_16_bits_a_value_unless_told_otherwise(
     activations: torch.dtype, cache: torch.dtype, monkeypatch: pytest.MonkeyPatch, model: MistralSmall
 ) -> None:
     monkeypatch.setattr(model, "dtype", activations)
-    engine = Engine(model, frozenset())
-    engine.cache.reserve(blocks_for(CONTEXT))
-    assert engine.cache.nbytes == CONTEXT * TEXT_AND_VISION.kv_bytes_per_token()
+    engine = Engine(model, LetterTokenizer(), EngineOptions(kv_tokens=256))
+    assert engine.cache.nbytes == 256 * TEXT_AND_VISION.kv_bytes_per_token()
     assert engine.cache.layers[0].keys.dtype == cache
 
 
 def test_an_answer_from_a_16_bit_cache_is_close(model: MistralSmall) -> None:
     """Greedy tokens of the default cache: the first one is exact, for rounding starts with what is stored."""
     prompt = Prompt(text(12))
-    tokens = list(Engine(model, frozenset()).generate(prompt, GREEDY))
+    tokens = answer(Engine(model, LetterTokenizer()), prompt).token_ids
     assert tokens[0] == int(recomputed(model, prompt).argmax())
     assert len(tokens) == 8
 
 
-def test_an_answer_cannot_go_on_once_another_has_begun(new_engine: Callable[..., Engine]) -> None:
-    """The cache holds one sequence: going on with the first would write into the second's."""
-    engine = new_engine()
-    first = iter(engine.generate(Prompt([1, 20, 21]), SamplingParams(temperature=0, max_tokens=4)))
-    next(first)
-    next(iter(engine.generate(Prompt([1, 30, 31]), SamplingParams(temperature=0, max_tokens=4))))
-    with pytest.raises(RuntimeError, match="another generation has begun"):
-        next(first)
+@pytest.mark.parametrize("name", ["kv_tokens", "max_sequences", "prefill_tokens"])
+def test_options_out_of_range_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is 0, but must be at least 1"):
+        EngineOptions(**{name: 0})

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, open_checkpoint
 from mistralet.checkpoint.hf import canonical_name
-from mistralet.engine import Engine, SamplingParams
+from mistralet.engine import Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine.load import load_weights
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
+from mistralet.ops import blocks_for
 from mistralet.quant import QuantizedTensor
 from mistralet.tokenizer import BpeTokenizer
 
@@ -44,9 +45,9 @@ def fast(checkpoint: Checkpoint) -> MistralSmall:
 def next_token_scores(model: MistralSmall, golden: dict[str, Any]) -> Tensor:
     """Scores at each step of a golden continuation, `[steps, vocab_size]`."""
     ids = golden["prompt_ids"] + golden["output_ids"][:-1]
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
-        hidden = model(ForwardBatch.alone(ids, 0, cache), cache)
+        hidden = model(ForwardBatch.alone(ids, 0), cache)
         return model.logits(hidden[len(golden["prompt_ids"]) - 1 :])
 
 
@@ -84,10 +85,13 @@ def test_rounding_of_activations_costs_no_more_than_llama_cpps(exact: MistralSma
     [golden for golden in GOLDEN if min(golden["margins"][:10]) > CLEAR_MARGIN],
     ids=lambda golden: golden["prompt"][:24],
 )
-def test_the_engine_continues_as_llama_cpp_does(golden: dict[str, Any], fast: MistralSmall) -> None:
-    engine = Engine(fast, stop_ids=frozenset())
-    generation = engine.generate(Prompt(golden["prompt_ids"]), SamplingParams(temperature=0, max_tokens=10))
-    assert list(generation) == golden["output_ids"][:10]
+def test_the_engine_continues_as_llama_cpp_does(
+    golden: dict[str, Any], fast: MistralSmall, tiny_tokenizer: BpeTokenizer
+) -> None:
+    engine = Engine(fast, tiny_tokenizer, EngineOptions(kv_tokens=512))
+    params = SamplingParams(temperature=0, max_tokens=10, ignore_eos=True)
+    (answer,) = engine.generate([Request(Prompt(golden["prompt_ids"]), params)])
+    assert answer.token_ids == golden["output_ids"][:10]
 
 
 def test_scores_equal_transformers_on_the_dequantised_weights(checkpoint: Checkpoint, exact: MistralSmall) -> None:

@@ -12,8 +12,9 @@ from torch import Tensor
 from mistralet import ops
 from mistralet.checkpoint import check, open_checkpoint
 from mistralet.engine.load import load_weights
-from mistralet.model import ForwardBatch, KVCache, MistralSmall
+from mistralet.model import ForwardBatch, ImageRows, KVCache, MistralSmall
 from mistralet.native import kernels
+from mistralet.ops import blocks_for
 from support.tiny_mistral import (
     Reference,
     mistral3_reference,
@@ -79,14 +80,15 @@ def load(path: Path, use_native: bool = True) -> MistralSmall:
 
 
 def logits(model: MistralSmall, ids: list[int], pictures: list[Tensor] | None = None, chunk: int = 1000) -> Tensor:
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         rows = None if pictures is None else torch.cat(model.encode_images(pictures))
         parts = []
         for start in range(0, len(ids), chunk):
             part = ids[start : start + chunk]
             used = part.count(10)
-            batch = ForwardBatch.alone(part, start, cache, None if rows is None else rows[:used])
+            places = torch.tensor([place for place, token in enumerate(part) if token == 10], dtype=torch.int64)
+            batch = ForwardBatch.alone(part, start, None if rows is None else ImageRows(places, rows[:used]))
             parts.append(model(batch, cache))
             rows = None if rows is None else rows[used:]
         return model.logits(torch.cat(parts))

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from mistralet.hub import resolve
 
 if TYPE_CHECKING:
-    from mistralet.engine import Engine, Generation, GenerationStats, LoadedModel, SamplingParams
+    from mistralet.engine import Engine, LoadedModel, RequestStats, SamplingParams, StepOutput
     from mistralet.model import Prompt
 
 ModelArgument = Annotated[
@@ -60,7 +60,7 @@ def open_model(name: str | None) -> OpenModel:
         loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
     if missing_because:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
-    engine = Engine(loaded.model, loaded.tokenizer.stop_ids)
+    engine = Engine(loaded.model, loaded.tokenizer)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
 
 
@@ -72,42 +72,30 @@ def sampling_params(temperature: float | None, seed: int | None, max_tokens: int
     return SamplingParams(max_tokens=max_tokens, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
-def start_generation(model: OpenModel, prompt: Prompt, params: SamplingParams) -> Generation:
-    """Begin an answer; a long prompt shows how much of it is read."""
-    bar = _bar()
-    task = bar.add_task("Reading the prompt", total=None)
+def stream_answer(model: OpenModel, prompt: Prompt, params: SamplingParams) -> Iterator[StepOutput]:
+    """Write an answer, a step at a time; a long prompt shows how much of it is read. Refuses a bad prompt at once."""
+    from mistralet.engine import Request
 
-    def on_prefill(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-        if done < total:
-            bar.start()
-        else:
-            bar.stop()
+    outputs = model.engine.stream(Request(prompt, params))
 
-    generation = model.engine.generate(prompt, params, on_prefill)
-
-    def tokens() -> Iterator[int]:
+    def watched() -> Iterator[StepOutput]:
+        bar = _bar()
+        task = bar.add_task("Reading the prompt", total=len(prompt.ids))
         try:
-            yield from generation
+            for output in outputs:
+                if output.stats.read_tokens < len(prompt.ids):
+                    bar.update(task, completed=output.stats.read_tokens)
+                    bar.start()
+                    continue
+                bar.stop()
+                yield output
         finally:
             bar.stop()  # also after Ctrl-C, or the terminal would be left without its cursor
 
-    from mistralet.engine import Generation
-
-    return Generation(generation.stats, tokens())
+    return watched()
 
 
-def stream_text(model: OpenModel, generation: Generation) -> Iterator[tuple[int | None, str]]:
-    """Token ids of an answer with the text each completes; at the end None with what is left."""
-    from mistralet.tokenizer import StreamDecoder
-
-    decoder = StreamDecoder(model.loaded.tokenizer)
-    for token in generation:
-        yield token, decoder.push(token)
-    yield None, decoder.finish()
-
-
-def describe_speed(stats: GenerationStats) -> str:
+def describe_speed(stats: RequestStats) -> str:
     """One line on an answer: its length, speed, and the wait before it."""
     return (
         f"{stats.output_tokens} tokens · {stats.tokens_per_second:.1f} tokens/s · "

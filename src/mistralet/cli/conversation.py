@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mistralet.cli.common import OpenModel, start_generation, stream_text
+from mistralet.cli.common import OpenModel, stream_answer
 from mistralet.errors import ImageError, UsageError
 from mistralet.files import write_atomically
 
 if TYPE_CHECKING:
     from mistralet.chat import Message
-    from mistralet.engine import GenerationStats, SamplingParams
+    from mistralet.engine import RequestStats, SamplingParams
 
 _LARGEST_IMAGE_FILE = 100 << 20  # bytes
 
@@ -26,8 +26,8 @@ class Answer:
 
     question: Message
     pieces: Iterator[str]
-    stats: GenerationStats
     text: list[str] = field(default_factory=list)  # the pieces that have come
+    stats: RequestStats | None = None  # once something has come
 
 
 class Conversation:
@@ -56,13 +56,14 @@ class Conversation:
         parts = tuple(ImagePart(image) for image in self.images)
         question = Message("user", (*parts, TextPart(text)) if parts else text)
         prompt = self.format.encode([*self.messages(), question])
-        generation = start_generation(self.opened, prompt, self.params)
-        answer = Answer(question, iter(()), generation.stats)
+        outputs = stream_answer(self.opened, prompt, self.params)
+        answer = Answer(question, iter(()))
 
         def pieces() -> Iterator[str]:
-            for _, piece in stream_text(self.opened, generation):
-                answer.text.append(piece)
-                yield piece
+            for output in outputs:
+                answer.stats = output.stats
+                answer.text.append(output.text)
+                yield output.text
 
         answer.pieces = pieces()
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +18,12 @@ from mistralet.cli.common import (
     open_model,
     print_json,
     sampling_params,
-    start_generation,
-    stream_text,
+    stream_answer,
 )
 from mistralet.errors import PromptError, UsageError
+
+if TYPE_CHECKING:
+    from mistralet.engine import StepOutput
 
 
 def generate(
@@ -45,17 +47,16 @@ def generate(
     from mistralet.model import Prompt
 
     ids = bos + tokenizer.encode(text)
-    generation = start_generation(opened, Prompt(list(ids)), params)
-    output_ids: list[int] = []
-    pieces: list[str] = []
-    for token, piece in stream_text(opened, generation):
-        if token is not None:
-            output_ids.append(token)
-        pieces.append(piece)
+    outputs: list[StepOutput] = []
+    for output in stream_answer(opened, Prompt(list(ids)), params):
+        outputs.append(output)
         if not as_json:
-            sys.stdout.write(piece)
+            sys.stdout.write(output.text)
             sys.stdout.flush()
-    stats = generation.stats
+    from mistralet.engine import Completion
+
+    completion = Completion.of(outputs)
+    stats = completion.stats
     if not as_json:
         sys.stdout.write("\n")
         if messages.is_terminal:
@@ -65,14 +66,14 @@ def generate(
         {
             "model": opened.name,
             "prompt_ids": ids,
-            "output_ids": output_ids,
-            "text": "".join(pieces),
-            "finish_reason": stats.finish_reason,
+            "output_ids": completion.token_ids,
+            "text": completion.text,
+            "finish_reason": completion.finish_reason,
             "seed": params.seed,
             "temperature": params.temperature,
             "timings": {
                 "load_seconds": opened.load_seconds,
-                **{key: value for key, value in asdict(stats).items() if key != "finish_reason"},
+                **asdict(stats),
                 "tokens_per_second": stats.tokens_per_second,
             },
         }

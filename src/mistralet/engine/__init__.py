@@ -1,7 +1,9 @@
 """Runs a model: loading, the cache of past tokens, sampling."""
 
-from mistralet.engine.engine import Engine, Generation, GenerationStats
+from mistralet.engine.engine import Engine
 from mistralet.engine.load import LoadedModel, load
+from mistralet.engine.options import EngineOptions
+from mistralet.engine.request import Completion, Request, RequestStats, StepOutput
 from mistralet.engine.sampling import SamplingParams
 
-__all__ = ["Engine", "Generation", "GenerationStats", "LoadedModel", "SamplingParams", "load"]
+__all__ = ["Completion", "Engine", "EngineOptions", "LoadedModel", "Request", "RequestStats", "SamplingParams", "StepOutput", "load"]

@@ -1,168 +1,287 @@
-"""Generation of one sequence at a time, keeping the cache of the last one for prompts that begin alike."""
+"""`Engine`: requests in, tokens and text out; a loop of steps over everything that runs."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence as ListOf
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mistralet.engine.sampling import Sampler, SamplingParams
-from mistralet.errors import PromptError
-from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
-
-# Tokens that go through the model together while a prompt is read: bounds the memory of activations.
-PREFILL_CHUNK = 512
-
-FinishReason = Literal["stop", "length"]
-
-
-@dataclass
-class GenerationStats:
-    """What a generation did, and how long it took; filled while it runs."""
-
-    prompt_tokens: int
-    cached_tokens: int = 0  # of the prompt, taken from the cache
-    output_tokens: int = 0
-    time_to_first_token: float = 0.0  # seconds
-    decode_seconds: float = 0.0  # from the first token to the last
-    finish_reason: FinishReason | None = None  # None: not finished, or interrupted
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Speed after the first token; 0 if there was no second one."""
-        return (self.output_tokens - 1) / self.decode_seconds if self.decode_seconds > 0 else 0.0
-
-
-class Generation:
-    """A running generation: iterate over it for the token ids, the stop token excluded."""
-
-    def __init__(self, stats: GenerationStats, tokens: Iterator[int]) -> None:
-        self.stats = stats
-        self._tokens = tokens
-
-    def __iter__(self) -> Iterator[int]:
-        return self._tokens
+from mistralet.engine.answer import Answer
+from mistralet.engine.block_pool import BlockPool
+from mistralet.engine.contents import root_digest
+from mistralet.engine.events import Event, EventKind, Listener
+from mistralet.engine.model_runner import ModelRunner
+from mistralet.engine.options import EngineOptions
+from mistralet.engine.pace import Pace
+from mistralet.engine.request import Completion, Request, StepOutput
+from mistralet.engine.sampling import Sampled, Sampler, SamplerRow
+from mistralet.engine.scheduler import Chunk, Scheduler
+from mistralet.engine.sequence import Sequence, State
+from mistralet.errors import PromptError, UsageError
+from mistralet.model import KVCache, MistralSmall
+from mistralet.ops import BLOCK_SIZE
+from mistralet.tokenizer import Tokenizer
 
 
 class Engine:
-    """Runs a model on one sequence at a time."""
+    """Runs many requests at once on one model.
 
-    def __init__(self, model: MistralSmall, stop_ids: frozenset[int], kv_dtype: torch.dtype | None = None) -> None:
+    `add` and `step` are the loop itself; `stream` and `generate` run it for one request and for a list. A request's
+    tokens are the same alone and among any others: they depend on its prompt, parameters and seed only.
+    """
+
+    def __init__(
+        self,
+        model: MistralSmall,
+        tokenizer: Tokenizer,
+        options: EngineOptions | None = None,
+        name: str = "",
+        listener: Listener | None = None,
+    ) -> None:
         """
         Args:
-            stop_ids: tokens that end an answer.
-            kv_dtype: of the cache; by default the 16-bit type that keeps most of the activations' precision.
+            name: the model's identity, for caches that outlive the process.
+            listener: told of everything that happens.
         """
+        options = options or EngineOptions()
         self.model = model
-        self.stop_ids = stop_ids
-        self.device = model.norm.weight.device
-        half = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float16
-        self.cache = KVCache(model.config, kv_dtype or half, self.device)
-        self._cached = Prompt([])  # what the cache holds
-        self._running = 0  # the number of the generation that the cache belongs to
+        self.tokenizer = tokenizer
+        self.context = model.config.max_position_embeddings
+        kv_dtype = options.kv_dtype_of(model)
+        self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
+        self.pool = BlockPool(self.cache.blocks, root_digest(name))
+        self.scheduler = Scheduler(self.pool, options.max_sequences, self.cache.copy_block)
+        self.runner = ModelRunner(model, self.cache)
+        self.sampler = Sampler()
+        self.pace = Pace(options.prefill_tokens)
+        self.listener = listener
+        self._requests: dict[str, list[Sequence]] = {}  # unfinished
+        self._inboxes: dict[str, deque[StepOutput]] = {}  # of requests that `stream` runs
+        self._arrivals = 0
 
-    def generate(
-        self, prompt: Prompt, params: SamplingParams, on_prefill: Callable[[int, int], None] | None = None
-    ) -> Generation:
-        """Continue `prompt`.
+    @property
+    def has_work(self) -> bool:
+        """Whether there are unfinished requests."""
+        return bool(self._requests)
 
-        Args:
-            on_prefill: called with the tokens of the prompt that are read, and all of them, as reading goes on.
+    def check(self, request: Request) -> None:
+        """Refuse what cannot run.
 
         Raises:
-            PromptError: the prompt is empty or leaves no room in the context.
+            PromptError: the prompt is empty, or leaves no room in the context or in the cache.
+            UsageError: a request of that id runs already.
         """
-        context = self.model.config.max_position_embeddings
-        if not prompt.ids:
+        length, room = len(request.prompt.ids), self.pool.size * BLOCK_SIZE
+        if not length:
             raise PromptError("The prompt is empty; say something.")
-        if len(prompt.ids) >= context:
+        if length >= self.context:
             raise PromptError(
-                f"The prompt has {len(prompt.ids)} tokens, but the model reads at most {context - 1}; shorten it."
+                f"The prompt has {length} tokens, but the model reads at most {self.context - 1}; shorten it."
             )
-        stats = GenerationStats(prompt_tokens=len(prompt.ids))
-        return Generation(stats, self._run(prompt, params, stats, on_prefill))
+        if length >= room:
+            raise PromptError(
+                f"The prompt has {length} tokens, but the cache has room for {room}; shorten it, or make the cache larger."
+            )
+        if request.id in self._requests:
+            raise UsageError(f"A request called '{request.id}' runs already; give each an id of its own.")
+
+    def add(self, request: Request) -> None:
+        """Take a request in; `step` will run it.
+
+        Raises:
+            PromptError, UsageError: see `check`.
+        """
+        self.check(request)
+        length = len(request.prompt.ids)
+        limit = min(self.context, self.pool.size * BLOCK_SIZE)
+        if request.params.max_tokens is not None:
+            limit = min(limit, length + request.params.max_tokens)
+        sequences = []
+        for index in range(request.params.n):
+            answer = Answer(self.tokenizer, request.params, room=limit - length)
+            sequences.append(Sequence(request, index, self._arrivals, answer, self.pool.root))
+            self._arrivals += 1
+        self._requests[request.id] = sequences
+        for sequence in sequences:
+            self.scheduler.add(sequence)
+            self._tell("queued", sequence, prompt_tokens=length)
+
+    def cancel(self, request_id: str) -> bool:
+        """End a request at once: its blocks are free, nothing comes of it any more. False if it was not running."""
+        sequences = self._requests.pop(request_id, [])
+        for sequence in sequences:
+            if sequence.state is not State.FINISHED:
+                self.scheduler.remove(sequence)
+                self._tell("finished", sequence, reason="cancelled", stats=sequence.stats)
+        return bool(sequences)
 
     @torch.inference_mode()
-    def _run(
-        self,
-        prompt: Prompt,
-        params: SamplingParams,
-        stats: GenerationStats,
-        on_prefill: Callable[[int, int], None] | None,
-    ) -> Iterator[int]:
-        started = first_token_at = time.perf_counter()
-        room = self.model.config.max_position_embeddings - len(prompt.ids)
-        limit = min(room, params.max_tokens or room)
-        sampler = Sampler(params)
-        self._running += 1
-        mine = self._running
-        stats.cached_tokens = self._keep_common_prefix(prompt)
-        logits = self._prefill(prompt, stats.cached_tokens, on_prefill)
-        while True:
-            token = sampler(logits)
-            if token in self.stop_ids:
-                stats.finish_reason = "stop"
-                return
-            stats.output_tokens += 1
-            now = time.perf_counter()
-            if stats.output_tokens == 1:
-                stats.time_to_first_token, first_token_at = now - started, now
-            stats.decode_seconds = now - first_token_at
-            if stats.output_tokens == limit:
-                stats.finish_reason = "length"
-            yield token
-            if stats.finish_reason is not None:
-                return
-            if mine != self._running:
-                raise RuntimeError("another generation has begun on this engine; it runs one at a time")
-            logits = self._forward([token])
-
-    def _keep_common_prefix(self, prompt: Prompt) -> int:
-        """Keep of the cache what it shares with the prompt; at least the prompt's last token is left to run."""
-        shared = min(common_prefix(self._cached, prompt), len(prompt.ids) - 1)
-        # An image is encoded whole or not at all.
-        shared = next((image.start for image in prompt.images if image.start < shared < image.end), shared)
-        self._cached = Prompt(prompt.ids[:shared], [image for image in prompt.images if image.end <= shared])
-        return shared
-
-    def _prefill(self, prompt: Prompt, start: int, on_prefill: Callable[[int, int], None] | None) -> Tensor:
-        """Read the prompt from `start` on; scores for the token after it, float32 `[vocab_size]`."""
-        images = [image for image in prompt.images if image.start >= start]
-        rows = (
-            torch.cat(self.model.encode_images([image.pixels.to(self.device) for image in images])) if images else None
+    def step(self) -> list[StepOutput]:
+        """Run the model once over what the scheduler chooses; what came of it, for each answer that got on."""
+        begun = time.perf_counter()
+        decoding = any(sequence.pending == 1 for sequence in self.scheduler.running)
+        chunks = self.scheduler.schedule(self.pace.budget(decoding))
+        self._tell_of_schedule(chunks, begun)
+        if not chunks:
+            return []
+        hidden = self.runner.run(chunks)
+        drawn = self._draw(chunks, hidden)
+        ended = time.perf_counter()
+        self.pace.record(sum(chunk.tokens for chunk in chunks if chunk.tokens > 1), ended - begun)
+        outputs = [self._advance(chunk, drawn.get(chunk.sequence, []), ended) for chunk in chunks]
+        self._tell(
+            "step",
+            seconds=time.perf_counter() - begun,
+            model_seconds=ended - begun,
+            tokens=sum(chunk.tokens + len(chunk.draft) for chunk in chunks),
+            running=len(self.scheduler.running),
+            waiting=len(self.scheduler.waiting),
+            free_blocks=self.pool.free,
         )
-        logits = torch.empty(0)
-        for begin in range(start, len(prompt.ids), PREFILL_CHUNK):
-            chunk = prompt.ids[begin : begin + PREFILL_CHUNK]
-            if rows is not None and self.model.config.vision is not None:
-                used = chunk.count(self.model.config.vision.image_token_id)
-                logits = self._forward(chunk, rows[:used])
-                rows = rows[used:]
-            else:
-                logits = self._forward(chunk)
-            if on_prefill is not None:
-                on_prefill(begin + len(chunk), len(prompt.ids))
-        self._cached.images.extend(images)
-        return logits
+        for output in outputs:
+            if output.request_id in self._inboxes:
+                self._inboxes[output.request_id].append(output)
+        return outputs
 
-    def _forward(self, ids: list[int], image_rows: Tensor | None = None) -> Tensor:
-        batch = ForwardBatch.alone(ids, len(self._cached.ids), self.cache, image_rows)
-        hidden = self.model(batch, self.cache)
-        self._cached.ids.extend(ids)
-        return self.model.logits(hidden[-1:])[0]
+    def stream(self, request: Request) -> Iterator[StepOutput]:
+        """Run a request; what each step adds to its answers, until all have ended. Leaving early cancels it.
 
+        Several streams of one engine share its steps.
 
-def common_prefix(a: Prompt, b: Prompt) -> int:
-    """How many tokens two prompts share from the start; the tokens of an image are shared if the image is."""
-    pairs = enumerate(zip(a.ids, b.ids, strict=False))
-    length = next((index for index, (x, y) in pairs if x != y), min(len(a.ids), len(b.ids)))
-    shared = 0
-    for image, other in zip(a.images, b.images, strict=False):
-        if (image.start, image.digest) != (other.start, other.digest):
-            break
-        shared += 1
-    return min([length, *(image.start for image in a.images[shared:] + b.images[shared:])])
+        Raises:
+            PromptError, UsageError: at once, see `check`.
+        """
+        self.check(request)
+        return self._run(request)
+
+    def _run(self, request: Request) -> Iterator[StepOutput]:
+        inbox = self._inboxes[request.id] = deque()
+        unfinished = request.params.n
+        try:
+            self.add(request)
+            while unfinished:
+                while not inbox:
+                    self.step()
+                output = inbox.popleft()
+                unfinished -= output.finish_reason is not None
+                yield output
+        finally:
+            del self._inboxes[request.id]
+            self.cancel(request.id)
+
+    def generate(
+        self, requests: ListOf[Request], progress: Callable[[int, int], None] | None = None
+    ) -> list[Completion]:
+        """Run all requests; their answers in the order of the requests, `n` for each.
+
+        Args:
+            progress: called with the answers that have ended, and all of them.
+
+        Raises:
+            PromptError, UsageError: before anything runs.
+        """
+        for request in requests:
+            self.check(request)
+        parts: dict[tuple[str, int], list[StepOutput]] = {
+            (request.id, index): [] for request in requests for index in range(request.params.n)
+        }
+        try:
+            for request in requests:
+                self.add(request)
+            ended = 0
+            while ended < len(parts):
+                for output in self.step():
+                    if (output.request_id, output.index) in parts:
+                        parts[output.request_id, output.index].append(output)
+                        ended += output.finish_reason is not None
+                if progress is not None:
+                    progress(ended, len(parts))
+        finally:
+            for request in requests:
+                self.cancel(request.id)
+        return [Completion.of(outputs) for outputs in parts.values()]
+
+    def _draw(self, chunks: list[Chunk], hidden: Tensor) -> dict[Sequence, list[Sampled]]:
+        """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right."""
+        wanted: list[int] = []
+        rows: list[SamplerRow] = []
+        end = 0
+        for chunk in chunks:
+            end += chunk.tokens + len(chunk.draft)
+            if chunk.draws:
+                wanted += range(end - 1 - len(chunk.draft), end)
+                rows += self._sampler_rows(chunk)
+        if not rows:
+            return {}
+        sampled = iter(self.sampler(self.model.logits(hidden[wanted]), rows))
+        drawn: dict[Sequence, list[Sampled]] = {}
+        for chunk in chunks:
+            if chunk.draws:
+                tokens = [next(sampled) for _ in range(1 + len(chunk.draft))]
+                right = next((i for i, (t, d) in enumerate(zip(tokens, chunk.draft)) if t.token != d), len(chunk.draft))
+                drawn[chunk.sequence] = tokens[: right + 1]
+        return drawn
+
+    def _sampler_rows(self, chunk: Chunk) -> list[SamplerRow]:
+        sequence = chunk.sequence
+        output = sequence.output_ids
+        return [
+            SamplerRow(sequence.params, sequence.request.prompt.ids, output + chunk.draft[:guessed])
+            for guessed in range(1 + len(chunk.draft))
+        ]
+
+    def _advance(self, chunk: Chunk, drawn: list[Sampled], now: float) -> StepOutput:
+        """Take the drawn tokens into an answer, until one ends it."""
+        sequence, answer = chunk.sequence, chunk.sequence.answer
+        text = ""
+        before = len(sequence.ids)
+        for sampled in drawn:
+            text += answer.push(sampled.token)
+            if answer.is_part(sampled.token):
+                sequence.append(sampled.token)
+            if answer.finish_reason is not None:
+                break
+        added = sequence.ids[before:]
+        self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
+        sequence.stats.read_tokens = min(sequence.computed, sequence.prompt_length)
+        self._time(sequence, len(added), now)
+        if answer.finish_reason is not None:
+            self._finish(sequence)
+        return StepOutput(sequence.request.id, sequence.index, added, text, answer.finish_reason, sequence.stats)
+
+    def _time(self, sequence: Sequence, added: int, now: float) -> None:
+        stats = sequence.stats
+        if added and not stats.output_tokens:
+            stats.time_to_first_token = now - sequence.arrived
+            self._tell("first_token", sequence, seconds=stats.time_to_first_token)
+        stats.output_tokens += added
+        if added:
+            stats.decode_seconds = now - sequence.arrived - stats.time_to_first_token
+
+    def _finish(self, sequence: Sequence) -> None:
+        self.scheduler.remove(sequence)
+        self._tell("finished", sequence, reason=sequence.answer.finish_reason, stats=sequence.stats)
+        siblings = self._requests[sequence.request.id]
+        if all(sibling.state is State.FINISHED for sibling in siblings):
+            del self._requests[sequence.request.id]
+
+    def _tell_of_schedule(self, chunks: list[Chunk], now: float) -> None:
+        for sequence in self.scheduler.preempted:
+            self._tell("preempted", sequence)
+        for chunk in chunks:
+            sequence = chunk.sequence
+            if not sequence.was_scheduled:
+                sequence.was_scheduled = True
+                sequence.stats.queue_seconds = now - sequence.arrived
+                sequence.stats.cached_tokens = sequence.computed
+                self._tell("scheduled", sequence, cached_tokens=sequence.computed)
+
+    def _tell(self, kind: EventKind, sequence: Sequence | None = None, **facts: Any) -> None:
+        if self.listener is not None:
+            request_id, index = (None, 0) if sequence is None else (sequence.request.id, sequence.index)
+            self.listener(Event(kind, time.perf_counter(), request_id, index, facts))

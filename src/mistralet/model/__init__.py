@@ -1,8 +1,8 @@
 """The architecture, written to be read: text decoder, vision encoder and projector of Mistral Small 3."""
 
-from mistralet.model.batch import ForwardBatch
+from mistralet.model.batch import ForwardBatch, ImageRows
 from mistralet.model.kv_cache import KVCache
 from mistralet.model.mistral import MistralSmall
 from mistralet.model.prompt import Prompt, PromptImage
 
-__all__ = ["ForwardBatch", "KVCache", "MistralSmall", "Prompt", "PromptImage"]
+__all__ = ["ForwardBatch", "ImageRows", "KVCache", "MistralSmall", "Prompt", "PromptImage"]

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mistralet.model.kv_cache import KVCache
 from mistralet.ops import PagedBatch, Span, blocks_for
+
+
+@dataclass(frozen=True)
+class ImageRows:
+    """What stands in the place of tokens that are parts of images."""
+
+    places: Tensor  # int64 [image tokens]: their places among the batch's tokens
+    embeddings: Tensor  # [image tokens, hidden_size]
 
 
 @dataclass(frozen=True)
@@ -18,15 +25,11 @@ class ForwardBatch:
 
     input_ids: Tensor  # int64 [tokens], one sequence after another
     places: PagedBatch
-    # [image tokens, hidden_size]: rows for the image tokens among input_ids, in their order
-    image_embeddings: Tensor | None = None
+    images: ImageRows | None = None
 
     @classmethod
-    def alone(
-        cls, ids: Sequence[int], start: int, cache: KVCache, image_embeddings: Tensor | None = None
-    ) -> ForwardBatch:
-        """The tokens from position `start` on of a sequence that has the cache to itself; room is made for them."""
+    def alone(cls, ids: Sequence[int], start: int, images: ImageRows | None = None) -> ForwardBatch:
+        """The tokens from position `start` on of a sequence that has a cache to itself."""
         context = start + len(ids)
-        cache.reserve(blocks_for(context))
         span = Span(len(ids), context, torch.arange(blocks_for(context), dtype=torch.int32))
-        return cls(torch.tensor(ids), PagedBatch([span]), image_embeddings)
+        return cls(torch.tensor(ids), PagedBatch([span]), images)

@@ -5,35 +5,28 @@ from __future__ import annotations
 import torch
 
 from mistralet.config import ModelConfig
-from mistralet.ops import LayerCache, blocks_for
+from mistralet.ops import LayerCache
 
 
 class KVCache:
-    """Blocks of keys and values; it grows as more are needed. Which block belongs to whom is the caller's business."""
+    """Blocks of keys and values. On a CPU they take memory as they are used. Who owns a block is the caller's business."""
 
-    def __init__(self, config: ModelConfig, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, config: ModelConfig, dtype: torch.dtype, device: torch.device, blocks: int) -> None:
         """
         Args:
             dtype: float32, float16, bfloat16, or int8 (with a float32 scale for each head and token).
         """
-        self.config = config
-        self.blocks = 0
+        self.blocks = blocks
         self.layers = [
-            LayerCache.empty(0, config.num_key_value_heads, config.head_dim, dtype, device)
+            LayerCache.empty(blocks, config.num_key_value_heads, config.head_dim, dtype, device)
             for _ in range(config.num_hidden_layers)
         ]
 
-    def reserve(self, blocks: int) -> None:
-        """Make room for `blocks` blocks in all; what is stored stays.
-
-        It grows by doubling, up to what the model's own context needs, unless more is asked for.
-        """
-        if blocks <= self.blocks:
-            return
-        doubled = min(max(2 * self.blocks, 8), blocks_for(self.config.max_position_embeddings))
-        self.blocks = max(blocks, doubled)
-        for index, layer in enumerate(self.layers):
-            self.layers[index] = layer.grown(self.blocks)
+    def copy_block(self, source: int, target: int) -> None:
+        """Copy what lies in one block to another, in every layer."""
+        for layer in self.layers:
+            for tensor in layer.tensors:
+                tensor[target] = tensor[source]
 
     @property
     def nbytes(self) -> int:

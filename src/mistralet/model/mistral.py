@@ -68,6 +68,6 @@ class MistralSmall(nn.Module):
     def _embed(self, batch: ForwardBatch) -> Tensor:
         ids = batch.input_ids.to(self.norm.weight.device)
         x = self.tok_embeddings(ids, self.dtype)
-        if batch.image_embeddings is not None and self.config.vision is not None:
-            x[ids == self.config.vision.image_token_id] = batch.image_embeddings.to(x.dtype)
+        if batch.images is not None:
+            x[batch.images.places.to(x.device)] = batch.images.embeddings.to(x.dtype)
         return x

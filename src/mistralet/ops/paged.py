@@ -48,14 +48,6 @@ class LayerCache:
             *(scales or (None, None)),
         )
 
-    def grown(self, blocks: int) -> LayerCache:
-        """The same blocks, with room for `blocks` in all."""
-        old, kv_heads, head_dim, _ = self.keys.shape
-        new = LayerCache.empty(blocks, kv_heads, head_dim, self.keys.dtype, self.keys.device)
-        for target, source in zip(new.tensors, self.tensors, strict=True):
-            target[:old] = source
-        return new
-
     @property
     def tensors(self) -> list[Tensor]:
         """Everything stored."""
@@ -106,7 +98,8 @@ class PagedBatch:
     @cached_property
     def positions(self) -> Tensor:
         """The place of each token in its sequence, int64 `[tokens]`."""
-        return torch.cat([torch.arange(span.context - span.tokens, span.context) for span in self.spans])
+        places = [place for span in self.spans for place in range(span.context - span.tokens, span.context)]
+        return torch.tensor(places, dtype=torch.int64)
 
     @cached_property
     def slots(self) -> Tensor:
@@ -119,9 +112,7 @@ class PagedBatch:
     def handle(self) -> Any:
         """What the kernels know it by."""
         assert kernels is not None
-        handle = kernels.Batch(self.slots.data_ptr(), self.tokens, self.causal)
-        first = 0
+        handle = kernels.Batch(self.causal)
         for span in self.spans:
-            handle.add(first, span.tokens, span.context, span.blocks.data_ptr())
-            first += span.tokens
+            handle.add(span.tokens, span.context, span.blocks.data_ptr())
         return handle

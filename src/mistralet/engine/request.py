@@ -1,0 +1,79 @@
+"""What is asked of an engine, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import uuid4
+
+from mistralet.engine.sampling import SamplingParams
+from mistralet.model import Prompt
+
+# "stop": a stop token or string; "length": max_tokens, or the context is full; "repetition": the watchdog ended a loop;
+# "cancelled": by the caller; "error": this request alone failed (see `StepOutput.error`).
+FinishReason = Literal["stop", "length", "repetition", "cancelled", "error"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt, and how it is to be continued."""
+
+    prompt: Prompt
+    params: SamplingParams = field(default_factory=SamplingParams)
+    priority: int = 0  # lower runs first; equals run in the order they came
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass
+class RequestStats:
+    """What an answer took; filled while it runs. Times are in seconds."""
+
+    prompt_tokens: int
+    cached_tokens: int = 0  # of the prompt, taken from the cache when it was first scheduled
+    read_tokens: int = 0  # of the prompt, so far
+    output_tokens: int = 0
+    queue_seconds: float = 0.0  # from arrival until it was first scheduled
+    time_to_first_token: float = 0.0  # from arrival
+    decode_seconds: float = 0.0  # from the first token to the last
+    preemptions: int = 0
+    draft_tokens: int = 0  # guessed ahead
+    accepted_tokens: int = 0  # of those, guessed right
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Speed after the first token; 0 if there was no second one."""
+        return (self.output_tokens - 1) / self.decode_seconds if self.decode_seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What a step added to one answer."""
+
+    request_id: str
+    index: int  # which of the request's `n` answers
+    token_ids: list[int]
+    text: str  # what may be shown; held back while it may be the beginning of a stop string
+    finish_reason: FinishReason | None
+    stats: RequestStats  # of the whole answer; goes on changing while it runs
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A whole answer."""
+
+    request_id: str
+    index: int
+    token_ids: list[int]
+    text: str
+    finish_reason: FinishReason
+    stats: RequestStats
+
+    @classmethod
+    def of(cls, outputs: Sequence[StepOutput]) -> Completion:
+        """Join what the steps of one answer gave."""
+        last = outputs[-1]
+        assert last.finish_reason is not None
+        ids = [token for output in outputs for token in output.token_ids]
+        text = "".join(output.text for output in outputs)
+        return cls(last.request_id, last.index, ids, text, last.finish_reason, last.stats)

@@ -1,0 +1,197 @@
+"""`Scheduler`: which tokens of which sequences go through the model in the next step."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mistralet.engine.block_pool import BlockPool, Match
+from mistralet.engine.sequence import Sequence, State
+from mistralet.ops import BLOCK_SIZE, blocks_for
+
+# A prompt waits for another that is being read if that saves it this many tokens.
+_WORTH_WAITING = 4
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tokens of one sequence in a step: the next `tokens` of its own, and a guess of what follows them."""
+
+    sequence: Sequence
+    tokens: int
+    draft: list[int] = field(default_factory=list)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the step leads to the sequence's next token."""
+        return self.tokens == self.sequence.pending
+
+
+class Scheduler:
+    """Shares a cache among sequences: first those that decode get their token, then prompts are read.
+
+    Lower ranks come first. When the blocks run out, the highest rank that runs gives its own back and waits; its
+    tokens are computed again later, as far as the cache has lost them.
+    """
+
+    def __init__(self, pool: BlockPool, max_sequences: int, copy_block: Callable[[int, int], None]) -> None:
+        """
+        Args:
+            max_sequences: that run at once.
+            copy_block: copies what lies in the block of the first index to that of the second, in every layer.
+        """
+        self.pool = pool
+        self.max_sequences = max_sequences
+        self.copy_block = copy_block
+        self.waiting: list[Sequence] = []  # by rank
+        self.running: list[Sequence] = []  # by rank
+        self.preempted: list[Sequence] = []  # in the last call of `schedule`
+
+    def add(self, sequence: Sequence) -> None:
+        """Let a sequence wait for its turn."""
+        insort(self.waiting, sequence, key=lambda s: s.rank)
+
+    def remove(self, sequence: Sequence) -> None:
+        """Take a sequence out, whatever it is doing; its blocks are free at once."""
+        if sequence.state is State.WAITING:
+            self.waiting.remove(sequence)
+        elif sequence.state is State.RUNNING:
+            self.running.remove(sequence)
+            self._release(sequence)
+        sequence.state = State.FINISHED
+
+    def schedule(self, budget: int, draft: Callable[[Sequence], list[int]] = lambda _: []) -> list[Chunk]:
+        """Choose what runs next.
+
+        Args:
+            budget: tokens of prompts that may be read; decoding comes on top.
+            draft: guesses what follows a sequence that decodes, at most up to its limit.
+        """
+        chunks: list[Chunk] = []
+        self.preempted = []
+        for sequence in [sequence for sequence in self.running if sequence.pending == 1]:
+            if sequence.state is State.RUNNING and self._make_room(sequence):
+                chunks.append(Chunk(sequence, 1, self._fitting(sequence, draft(sequence))))
+        while self._admit_next():
+            pass
+        decoding = {chunk.sequence for chunk in chunks}
+        reading = [sequence for sequence in self.running if sequence not in decoding]
+        shares = share(budget, [sequence.pending for sequence in reading])
+        return chunks + [Chunk(*pair) for pair in zip(reading, shares, strict=True) if pair[1]]
+
+    def advance(self, sequence: Sequence, tokens: int) -> None:
+        """Tell that the next `tokens` tokens of a sequence are computed."""
+        begin, end = sequence.computed, sequence.computed + tokens
+        while begin < end:
+            block = begin // BLOCK_SIZE
+            stop = min(end, (block + 1) * BLOCK_SIZE)
+            self.pool.store(sequence.blocks[block], sequence.digest_before(block), sequence.contents[begin:stop])
+            begin = stop
+        sequence.computed = end
+
+    def _make_room(self, sequence: Sequence) -> bool:
+        """Give a running sequence room for its next token; False if it had to give its own blocks back."""
+        while sequence.room == sequence.computed:
+            block = self.pool.allocate()
+            if block is not None:
+                sequence.hold(block)
+                continue
+            victim = self.running[-1]
+            self._preempt(victim)
+            if victim is sequence:
+                return False
+        return True
+
+    def _fitting(self, sequence: Sequence, draft: list[int]) -> list[int]:
+        """As much of a draft as there is room for without taking any from others."""
+        while sequence.room < sequence.computed + 1 + len(draft) and self.pool.free > len(self.running):
+            block = self.pool.allocate()
+            assert block is not None
+            sequence.hold(block)
+        return draft[: sequence.room - sequence.computed - 1]
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self._release(sequence)
+        sequence.state = State.WAITING
+        sequence.stats.preemptions += 1
+        self.preempted.append(sequence)
+        self.add(sequence)
+
+    def _release(self, sequence: Sequence) -> None:
+        for block in reversed(sequence.blocks):  # so that the end of a prefix is given up before its beginning
+            self.pool.release(block)
+        sequence.blocks.clear()
+        sequence.computed = 0
+
+    def _admit_next(self) -> bool:
+        """Let the first that waits run, if there is room; False if none was let in."""
+        if len(self.running) >= self.max_sequences:
+            return False
+        for sequence in self.waiting:
+            match = self.pool.match(sequence.contents, sequence.digests, len(sequence.ids) - 1)
+            if any(self._is_reading_for(other, sequence, match.length) for other in self.running):
+                continue
+            for possible in (match, Match(match.blocks)):  # a copy of a block needs one more
+                if self._fits(sequence, possible):
+                    self._admit(sequence, possible)
+                    return True
+            return False
+        return False
+
+    def _is_reading_for(self, other: Sequence, sequence: Sequence, matched: int) -> bool:
+        """Whether `other` is about to compute tokens that `sequence` can then take from the cache."""
+        if other.pending <= 1 or len(other.ids) - 1 <= matched:
+            return False
+        shared = min(other.shared_length(sequence), len(sequence.ids) - 1)
+        return shared - matched >= _WORTH_WAITING and other.computed < shared
+
+    def _fits(self, sequence: Sequence, match: Match) -> bool:
+        """Whether there are blocks for all its tokens, and one more for each that runs already."""
+        kept = [*match.blocks, match.partial] if match.partial else match.blocks
+        needed = blocks_for(len(sequence.ids)) - len(match.blocks) + sum(block.references == 0 for block in kept)
+        return needed + len(self.running) <= self.pool.free
+
+    def _admit(self, sequence: Sequence, match: Match) -> None:
+        for block in match.blocks:
+            self.pool.refer(block)
+            sequence.hold(block)
+        sequence.computed = len(match.blocks) * BLOCK_SIZE
+        if match.partial is not None:
+            self.pool.refer(match.partial)  # so that it is not taken for the copy
+        while len(sequence.blocks) < blocks_for(len(sequence.ids)):
+            block = self.pool.allocate()
+            assert block is not None
+            sequence.hold(block)
+        if match.partial is not None:
+            self.copy_block(match.partial.index, sequence.blocks[len(match.blocks)].index)
+            self.pool.release(match.partial)
+            self.advance(sequence, match.tokens)
+        self.waiting.remove(sequence)
+        insort(self.running, sequence, key=lambda s: s.rank)
+        sequence.state = State.RUNNING
+
+
+def share(budget: int, wants: list[int]) -> list[int]:
+    """Divide tokens among prompts: half to the first, that it may end; the rest to the shortest, that they need not wait.
+
+    Args:
+        budget: tokens in all.
+        wants: what each could take.
+    """
+    shares = [0] * len(wants)
+
+    def give(index: int, most: int) -> None:
+        nonlocal budget
+        given = min(wants[index] - shares[index], most, budget)
+        shares[index] += given
+        budget -= given
+
+    if wants:
+        give(0, -(-budget // 2))
+    for index in sorted(range(1, len(wants)), key=lambda i: wants[i]):
+        give(index, budget)
+    if wants:
+        give(0, budget)
+    return shares

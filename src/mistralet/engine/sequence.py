@@ -1,0 +1,110 @@
+"""`Sequence`: one answer in the making."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+
+import torch
+
+from mistralet.engine.answer import Answer
+from mistralet.engine.block_pool import Block
+from mistralet.engine.contents import contents, prefix_digests
+from mistralet.engine.request import Request, RequestStats
+from mistralet.ops import BLOCK_SIZE, blocks_for
+
+
+class State(Enum):
+    """Where a sequence is."""
+
+    WAITING = "waiting"  # has no blocks
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Sequence:
+    """The tokens of one answer and its prompt, and where their keys and values lie."""
+
+    def __init__(self, request: Request, index: int, arrival: int, answer: Answer, root: bytes) -> None:
+        """
+        Args:
+            index: which of the request's answers.
+            arrival: number in the order of arrival.
+            answer: takes the tokens.
+            root: digest of the empty prefix.
+        """
+        self.request = request
+        self.index = index
+        self.params = request.params.for_answer(index)
+        self.rank = (request.priority, arrival)
+        self.arrived = time.perf_counter()
+        self.was_scheduled = False
+        self.prompt_length = len(request.prompt.ids)
+        self.answer = answer
+        self.root = root
+        self.ids = list(request.prompt.ids)
+        self.contents = contents(request.prompt)
+        self.state = State.WAITING
+        self.computed = 0  # tokens whose keys and values are in the cache
+        self.blocks: list[Block] = []
+        self.block_table = torch.empty(0, dtype=torch.int32)  # indices of `blocks`, with room to grow
+        self.stats = RequestStats(prompt_tokens=self.prompt_length)
+        self._digests: list[bytes] = []
+
+    @property
+    def output_ids(self) -> list[int]:
+        """The tokens of the answer."""
+        return self.ids[self.prompt_length :]
+
+    @property
+    def pending(self) -> int:
+        """Tokens that must run before the next can be drawn: 1 while it decodes."""
+        return len(self.ids) - self.computed
+
+    @property
+    def room(self) -> int:
+        """Tokens that the blocks it has can hold."""
+        return len(self.blocks) * BLOCK_SIZE
+
+    @property
+    def digests(self) -> list[bytes]:
+        """Of the prefixes that end with each whole block of tokens."""
+        if len(self._digests) < len(self.contents) // BLOCK_SIZE:
+            self._digests = prefix_digests(self.root, self.contents, self._digests)
+        return self._digests
+
+    def append(self, token: int) -> None:
+        """Add a token to the answer."""
+        self.ids.append(token)
+        self.contents.append(token)
+
+    def hold(self, block: Block) -> None:
+        """Add a block to those the sequence owns."""
+        if len(self.blocks) == len(self.block_table):
+            room = max(8, 2 * len(self.blocks), blocks_for(len(self.ids)))
+            table = torch.zeros(room, dtype=torch.int32)
+            table[: len(self.blocks)] = self.block_table
+            self.block_table = table
+        self.block_table[len(self.blocks)] = block.index
+        self.blocks.append(block)
+
+    def digest_before(self, block: int) -> bytes:
+        """Digest of the prefix that ends where its block number `block` begins."""
+        if block == 0:
+            return self.root
+        digest = self.blocks[block - 1].digest
+        assert digest is not None
+        return digest
+
+    def shared_length(self, other: Sequence) -> int:
+        """Tokens that two sequences share from the start."""
+        low, high = 0, min(len(self.digests), len(other.digests))
+        while low < high:  # equal digests mean equal prefixes: look for the last equal one
+            middle = (low + high + 1) // 2
+            if self.digests[middle - 1] == other.digests[middle - 1]:
+                low = middle
+            else:
+                high = middle - 1
+        begin = low * BLOCK_SIZE
+        pairs = list(zip(*(s.contents[begin : begin + BLOCK_SIZE] for s in (self, other)), strict=False))
+        return begin + next((place for place, (a, b) in enumerate(pairs) if a != b), len(pairs))
