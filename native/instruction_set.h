@@ -8,6 +8,7 @@
 #include "dense.h"
 #include "kernel.h"
 #include "prepare.h"
+#include "sample.h"
 
 namespace mistralet {
 
@@ -25,12 +26,14 @@ struct InstructionSet {
                       AttentionState* partial);
   void (*merge_parts)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head,
                       const AttentionState* partial);
+  Sampled (*sample)(float* scores, int64_t vocab, const SampleRow& row, const SampleRoom& room,
+                    Candidate* alternatives);
 };
 
 template <class Isa>
 constexpr InstructionSet instruction_set(const char* name) {
-  return {name,          Isa::kTileRows,       prepare<Isa>,      round_row<Isa>,
-          multiply<Isa>, Dense<Isa>::multiply, attend_chunk<Isa>, attend_part<Isa>, merge_parts<Isa>};
+  return {name,          Isa::kTileRows,       prepare<Isa>,      round_row<Isa>,   multiply<Isa>,
+          Dense<Isa>::multiply, attend_chunk<Isa>, attend_part<Isa>, merge_parts<Isa>, sample<Isa>};
 }
 
 extern const InstructionSet kPortable;

@@ -63,6 +63,10 @@ struct Avx512 {
   static Float maximum(Float a, Float b) { return _mm512_max_ps(a, b); }
   static Float absolute(Float a) { return _mm512_abs_ps(a); }
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
+  static int nan_lanes(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+  static Float or_zero_below(Float a, Float limit) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, limit, _CMP_GE_OQ), a);
+  }
   static Int round(Float a) { return _mm512_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm512_castsi512_ps(_mm512_slli_epi32(add(n, splat(127)), 23)); }
   static Float load_floats(const float* p) { return _mm512_loadu_ps(p); }

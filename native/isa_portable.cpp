@@ -106,6 +106,14 @@ struct Portable {
     for (float value : a.lanes) result = value > result ? value : result;
     return result;
   }
+  static int nan_lanes(const Float& a, const Float& b) {
+    int lanes = 0;
+    for (int i = 0; i < kLanes; ++i) lanes |= (std::isnan(a.lanes[i]) || std::isnan(b.lanes[i])) << i;
+    return lanes;
+  }
+  static Float or_zero_below(const Float& a, const Float& limit) {
+    return per_float([&](int i) { return a.lanes[i] >= limit.lanes[i] ? a.lanes[i] : 0.0f; });
+  }
   static Int round(const Float& a) {
     return per_lane([&](int i) { return static_cast<int32_t>(std::nearbyint(a.lanes[i])); });
   }

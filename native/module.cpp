@@ -87,4 +87,11 @@ NB_MODULE(_kernels, module) {
         feed_forward_block(source, tokens, gate, up, down, pointer<float>(x));
       },
       release);
+  module.def(
+      "sample",
+      [](uintptr_t scores, int64_t vocab, uintptr_t rows, int64_t count, uintptr_t out, uintptr_t alternatives) {
+        sample_rows(pointer<float>(scores), vocab, pointer<const SampleRow>(rows), count, pointer<Sampled>(out),
+                    pointer<Candidate>(alternatives));
+      },
+      release);
 }

@@ -230,6 +230,17 @@ void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& s
   });
 }
 
+Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate* alternatives) {
+  thread_local ChangedScores changed;
+  thread_local std::vector<float> floats;
+  thread_local std::vector<double> classes(kWeightClasses);
+  thread_local std::vector<Candidate> candidates;
+  const int64_t blocks = score_blocks(vocab);
+  float* maxima = room(floats, 3 * blocks);
+  const SampleRoom rooms{maxima, maxima + blocks, maxima + 2 * blocks, room(candidates, vocab + 1), classes.data(), &changed};
+  return state().set.sample(scores, vocab, row, rooms, alternatives);
+}
+
 }  // namespace
 
 std::vector<std::string> instruction_sets() {
@@ -300,6 +311,19 @@ void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate
   float* ups = room(s.up, tokens * up.rows);
   run_linear(source, tokens, {gate, up}, {gates, ups}, false);
   run_linear({gates, gate.rows, nullptr, 0.0f, ups}, tokens, {down}, {x}, true);
+}
+
+void sample_rows(float* scores, int64_t vocab, const SampleRow* rows, int64_t count, Sampled* out,
+                 Candidate* alternatives) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  std::vector<Candidate*> places;
+  for (int64_t i = 0; i < count; ++i) {
+    places.push_back(alternatives);
+    alternatives += std::max<int64_t>(0, rows[i].alternatives);
+  }
+  state().pool->run(count, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) out[i] = sample_row(scores + i * vocab, vocab, rows[i], places[i]);
+  });
 }
 
 }  // namespace mistralet

@@ -1,0 +1,111 @@
+"""Sampling by the native kernel: all rows in one call."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mistralet.engine.sampling.params import SamplingParams
+from mistralet.engine.sampling.row import SamplerRow, ScoreChanges, TokenBits
+from mistralet.engine.sampling.sampled import NOT_A_NUMBER, NOTHING_ALLOWED, Sampled
+from mistralet.native import kernels
+
+# The fields of SampleRow (native/penalties.h), in its order.
+_PLACE = struct.Struct("=Qq")
+_CHANGES = struct.Struct("=Qq QQq QQq Qq Qq Qq".replace(" ", ""))
+_SETTINGS = struct.Struct("=qddqqffffffii")
+_TOKEN = struct.Struct("=ii")  # the last of the settings
+_NO_CHANGES = bytes(_CHANGES.size)
+# Those of Sampled and Candidate (native/sample.h).
+_SAMPLED = np.dtype([("token", np.int32), ("problem", np.int32), ("logprob", np.float32)])
+_CANDIDATE = np.dtype([("logprob", np.float32), ("token", np.int32)])
+_PROBLEMS = (None, NOT_A_NUMBER, NOTHING_ALLOWED)
+
+
+def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
+    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; those a row forbids may be overwritten."""
+    parts: list[bytes] = []
+    used: list[ScoreChanges] = []  # the arrays live as long as the kernel reads them
+    for row in rows:
+        changes = row.changes()
+        parts.append(_PLACE.pack(row.params.seed, row.index))
+        parts.append(_NO_CHANGES if changes is None else _pack_changes(changes))
+        parts.append(_pack_settings(row.params))
+        if changes is not None:
+            used.append(changes)
+    return _call(scores, parts, [row.params.logprobs for row in rows])
+
+
+def score(scores: Tensor, tokens: Sequence[int], alternatives: int) -> list[Sampled]:
+    """The logprobs of one token in each row of `scores`, and of the likeliest ones."""
+    nothing = _NO_CHANGES + _SETTINGS.pack(0, 0, 0, 0, alternatives, *[0.0] * 6, 0, 0)[: -_TOKEN.size]
+    parts = [_PLACE.pack(0, 0) + nothing + _TOKEN.pack(token, 0) for token in tokens]
+    return _call(scores, parts, [alternatives] * len(tokens))
+
+
+def _call(scores: Tensor, rows: list[bytes], alternatives: list[int | None]) -> list[Sampled]:
+    assert kernels is not None
+    out = np.empty(len(alternatives), _SAMPLED)
+    likeliest = np.empty(sum(count or 0 for count in alternatives), _CANDIDATE)
+    packed = np.frombuffer(b"".join(rows), np.uint8)
+    kernels.sample(
+        scores.data_ptr(), scores.shape[1], _address(packed), len(out), _address(out), _address(likeliest)
+    )
+    return list(_results(out, likeliest, alternatives))
+
+
+def _results(
+    out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None]
+) -> Iterator[Sampled]:
+    top: list[tuple[int, float]] = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
+    first = 0
+    for (token, problem, logprob), count in zip(out.tolist(), alternatives, strict=True):
+        if problem:
+            yield Sampled(-1, problem=_PROBLEMS[problem])
+        elif count is None:
+            yield Sampled(token)
+        else:
+            yield Sampled(token, logprob, top[first : first + count])
+        first += count or 0
+
+
+def _pack_settings(params: SamplingParams) -> bytes:
+    return _SETTINGS.pack(
+        params.dry_allowed_length,
+        params.dry_multiplier,
+        params.dry_base,
+        params.top_k,
+        -1 if params.logprobs is None else params.logprobs,
+        params.divisor,
+        params.top_p,
+        params.min_p,
+        params.repetition_penalty,
+        params.presence_penalty,
+        params.frequency_penalty,
+        -1,
+        0,
+    )
+
+
+def _pack_changes(changes: ScoreChanges) -> bytes:
+    return _CHANGES.pack(
+        *_bits(changes.allowed),
+        *(changes.seen.buffer_info()[0], *changes.seen_counts.buffer_info()),
+        *(changes.biased.buffer_info()[0], *changes.biases.buffer_info()),
+        *changes.barred.buffer_info(),
+        *changes.tokens.buffer_info(),
+        *_bits(changes.breakers),
+    )
+
+
+def _bits(bits: TokenBits | None) -> tuple[int, int]:
+    return (0, 0) if bits is None else (_address(bits), len(bits))
+
+
+def _address(values: NDArray[Any]) -> int:
+    return int(values.__array_interface__["data"][0])
