@@ -1,4 +1,4 @@
-"""Generation with a tiny random model: what runs beside a request, and what the cache saves, never show in its tokens."""
+"""Generation with a tiny random model: neither company nor what the cache saves ever shows in a request's tokens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def new_engine(model: MistralSmall) -> NewEngine:
     """Makes engines whose cache rounds nothing, so that tokens can be compared."""
 
     def new(
-        stop_ids: Iterable[int] = (), kv_tokens: int = 512, listener: Callable[[Event], None] | None = None, **options: int
+        stop_ids: Iterable[int] = (),
+        kv_tokens: int = 512,
+        listener: Callable[[Event], None] | None = None,
+        **options: int,
     ) -> Engine:
         chosen = EngineOptions(kv_dtype=torch.float32, kv_tokens=kv_tokens, **options)
         return Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
@@ -284,8 +287,8 @@ def test_streams_of_one_engine_share_its_steps_and_keep_their_own_tokens(new_eng
     streams = [engine.stream(Request(prompt, GREEDY)) for prompt in prompts]
     tokens: list[list[int]] = [[], [], []]
     for outputs in zip(*streams, strict=True):
-        for taken, output in zip(tokens, outputs, strict=True):
-            taken += output.token_ids
+        for index, output in enumerate(outputs):
+            tokens[index] += output.token_ids
     assert tokens == [answer(new_engine(), prompt).token_ids for prompt in prompts]
 
 

@@ -29,7 +29,8 @@ def new_engine(blocks: int, prefill_tokens: int = 16) -> Engine:
 
 
 @cache
-def alone(prompt: tuple[int, ...], params: SamplingParams) -> list[tuple[tuple[int, ...], str | None]]:
+def alone(prompt: tuple[int, ...], **given: float) -> list[tuple[tuple[int, ...], str | None]]:
+    params = SamplingParams(**given)
     answers = new_engine(BLOCKS).generate([Request(Prompt(list(prompt)), params)])
     return [(tuple(answer.token_ids), answer.finish_reason) for answer in answers]
 
@@ -38,7 +39,7 @@ class EngineLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.engine = new_engine(BLOCKS)
-        self.running: dict[str, tuple[tuple[int, ...], SamplingParams]] = {}
+        self.running: dict[str, tuple[tuple[int, ...], dict[str, float]]] = {}
         self.outputs: dict[str, list[StepOutput]] = {}
         self.added = 0
 
@@ -55,10 +56,10 @@ class EngineLife(RuleBasedStateMachine):
         self, shared: int, own: list[int], seed: int, temperature: float, max_tokens: int, n: int, priority: int
     ) -> None:
         prompt = (*TOKENS[:shared], *own)
-        params = SamplingParams(temperature=temperature, max_tokens=max_tokens, seed=seed, n=n)
+        params = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "n": n}
         name = str(self.added)
         self.added += 1
-        self.engine.add(Request(Prompt(list(prompt)), params, priority=priority, id=name))
+        self.engine.add(Request(Prompt(list(prompt)), SamplingParams(**params), priority=priority, id=name))
         self.running[name] = (prompt, params)
         self.outputs[name] = []
 
@@ -81,9 +82,9 @@ class EngineLife(RuleBasedStateMachine):
         """Compare a request whose answers have all ended with what it gives alone."""
         prompt, params = self.running[name]
         ended = sum(output.finish_reason is not None for output in self.outputs[name])
-        if ended < params.n:
+        if ended < params["n"]:
             return
-        for index, (tokens, reason) in enumerate(alone(prompt, params)):
+        for index, (tokens, reason) in enumerate(alone(prompt, **params)):
             mine = [output for output in self.outputs[name] if output.index == index]
             assert tuple(token for output in mine for token in output.token_ids) == tokens
             assert [output.finish_reason for output in mine if output.finish_reason] == [reason]

@@ -67,7 +67,7 @@ def _answer(line: str, conversation: Conversation) -> None:
     finally:
         conversation.keep(answer)
         sys.stdout.write("\n")
-    if messages.is_terminal and answer.stats is not None and answer.stats.output_tokens:
+    if messages.is_terminal and answer.stats.output_tokens:
         messages.print(describe_speed(answer.stats), style="dim")
 
 

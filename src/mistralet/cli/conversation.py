@@ -26,8 +26,8 @@ class Answer:
 
     question: Message
     pieces: Iterator[str]
+    stats: RequestStats
     text: list[str] = field(default_factory=list)  # the pieces that have come
-    stats: RequestStats | None = None  # once something has come
 
 
 class Conversation:
@@ -52,12 +52,13 @@ class Conversation:
     def ask(self, text: str) -> Answer:
         """Begin the answer to the user's next message. The conversation changes only with `keep`."""
         from mistralet.chat import ImagePart, Message, TextPart
+        from mistralet.engine import RequestStats
 
         parts = tuple(ImagePart(image) for image in self.images)
         question = Message("user", (*parts, TextPart(text)) if parts else text)
         prompt = self.format.encode([*self.messages(), question])
         outputs = stream_answer(self.opened, prompt, self.params)
-        answer = Answer(question, iter(()))
+        answer = Answer(question, iter(()), RequestStats(len(prompt.ids)))
 
         def pieces() -> Iterator[str]:
             for output in outputs:

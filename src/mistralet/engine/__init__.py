@@ -6,4 +6,14 @@ from mistralet.engine.options import EngineOptions
 from mistralet.engine.request import Completion, Request, RequestStats, StepOutput
 from mistralet.engine.sampling import SamplingParams
 
-__all__ = ["Completion", "Engine", "EngineOptions", "LoadedModel", "Request", "RequestStats", "SamplingParams", "StepOutput", "load"]
+__all__ = [
+    "Completion",
+    "Engine",
+    "EngineOptions",
+    "LoadedModel",
+    "Request",
+    "RequestStats",
+    "SamplingParams",
+    "StepOutput",
+    "load",
+]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mistralet.engine.request import FinishReason
-from mistralet.engine.sampling import SamplingParams
-from mistralet.engine.sampling import StopStrings
+from mistralet.engine.sampling import SamplingParams, StopStrings
 from mistralet.tokenizer import StreamDecoder, Tokenizer
 
 
@@ -16,32 +15,29 @@ class Answer:
         Args:
             room: the most tokens it may have.
         """
-        self.stop_ids = frozenset(params.stop_token_ids) | (frozenset() if params.ignore_eos else tokenizer.stop_ids)
         self.room = room
-        self.length = 0
+        self.token_ids: list[int] = []
         self.finish_reason: FinishReason | None = None
+        self._stop_ids = params.stop_ids(tokenizer.stop_ids)
         self._decoder = StreamDecoder(tokenizer)
         self._stop_strings = StopStrings(params.stop)
-
-    def is_part(self, token: int) -> bool:
-        """Whether a token is part of the answer rather than its end."""
-        return token not in self.stop_ids
 
     def push(self, token: int) -> str:
         """Add a token; the text that may be shown now. The last one sets `finish_reason`.
 
         A stop token and a stop string are no part of the answer's text.
         """
-        if token in self.stop_ids:
-            return self._end("stop")
-        self.length += 1
+        if token in self._stop_ids:
+            return self.end("stop")
+        self.token_ids.append(token)
         text = self._stop_strings.push(self._decoder.push(token))
-        if self._stop_strings.found:
+        if self._stop_strings.matched is not None:
             self.finish_reason = "stop"
-        elif self.length == self.room:
-            text += self._end("length")
+        elif len(self.token_ids) == self.room:
+            text += self.end("length")
         return text
 
-    def _end(self, reason: FinishReason) -> str:
+    def end(self, reason: FinishReason) -> str:
+        """End the answer; the text that was held back."""
         self.finish_reason = reason
         return self._stop_strings.push(self._decoder.finish()) + self._stop_strings.finish()

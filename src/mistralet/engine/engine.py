@@ -19,7 +19,7 @@ from mistralet.engine.model_runner import ModelRunner
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
 from mistralet.engine.request import Completion, Request, StepOutput
-from mistralet.engine.sampling import Sampled, Sampler, SamplerRow
+from mistralet.engine.sampling import Sampled, Sampler, SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.errors import PromptError, UsageError
@@ -85,7 +85,8 @@ class Engine:
             )
         if length >= room:
             raise PromptError(
-                f"The prompt has {length} tokens, but the cache has room for {room}; shorten it, or make the cache larger."
+                f"The prompt has {length} tokens, but the cache has room for {room}; shorten it, or"
+                " make the cache larger."
             )
         if request.id in self._requests:
             raise UsageError(f"A request called '{request.id}' runs already; give each an id of its own.")
@@ -103,13 +104,19 @@ class Engine:
             limit = min(limit, length + request.params.max_tokens)
         sequences = []
         for index in range(request.params.n):
-            answer = Answer(self.tokenizer, request.params, room=limit - length)
-            sequences.append(Sequence(request, index, self._arrivals, answer, self.pool.root))
+            sequences.append(self._new_sequence(request, index, limit - length))
             self._arrivals += 1
         self._requests[request.id] = sequences
         for sequence in sequences:
             self.scheduler.add(sequence)
             self._tell("queued", sequence, prompt_tokens=length)
+
+    def _new_sequence(self, request: Request, index: int, room: int) -> Sequence:
+        params = request.params.of_choice(index)
+        answer = Answer(self.tokenizer, params, room)
+        breakers = sequence_breakers(params, self.tokenizer)
+        row = SamplerRow(params, request.prompt.ids, answer.token_ids, self.tokenizer.stop_ids, breakers)
+        return Sequence(request, index, self._arrivals, answer, row, self.pool.root)
 
     def cancel(self, request_id: str) -> bool:
         """End a request at once: its blocks are free, nothing comes of it any more. False if it was not running."""
@@ -215,53 +222,64 @@ class Engine:
             end += chunk.tokens + len(chunk.draft)
             if chunk.draws:
                 wanted += range(end - 1 - len(chunk.draft), end)
-                rows += self._sampler_rows(chunk)
+                row = chunk.sequence.sampler_row
+                rows += [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
         if not rows:
             return {}
-        sampled = iter(self.sampler(self.model.logits(hidden[wanted]), rows))
+        results = iter(self.sampler(self.model.logits(hidden[wanted]), rows))
         drawn: dict[Sequence, list[Sampled]] = {}
         for chunk in chunks:
             if chunk.draws:
-                tokens = [next(sampled) for _ in range(1 + len(chunk.draft))]
-                right = next((i for i, (t, d) in enumerate(zip(tokens, chunk.draft)) if t.token != d), len(chunk.draft))
-                drawn[chunk.sequence] = tokens[: right + 1]
+                tokens = [next(results) for _ in range(1 + len(chunk.draft))]
+                right = [sampled.token == guess for sampled, guess in zip(tokens, chunk.draft, strict=False)]
+                drawn[chunk.sequence] = tokens[: right.index(False) + 1 if False in right else None]
         return drawn
-
-    def _sampler_rows(self, chunk: Chunk) -> list[SamplerRow]:
-        sequence = chunk.sequence
-        output = sequence.output_ids
-        return [
-            SamplerRow(sequence.params, sequence.request.prompt.ids, output + chunk.draft[:guessed])
-            for guessed in range(1 + len(chunk.draft))
-        ]
 
     def _advance(self, chunk: Chunk, drawn: list[Sampled], now: float) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
-        text = ""
-        before = len(sequence.ids)
+        text, error = "", None
+        logprobs: list[Sampled] = []
+        before = len(answer.token_ids)
         for sampled in drawn:
+            if sampled.problem is not None:
+                error = sampled.problem
+                text += answer.end("error")
+                break
             text += answer.push(sampled.token)
-            if answer.is_part(sampled.token):
-                sequence.append(sampled.token)
+            if len(answer.token_ids) > before + len(logprobs):
+                logprobs.append(sampled)
             if answer.finish_reason is not None:
                 break
-        added = sequence.ids[before:]
+        added = answer.token_ids[before:]
+        sequence.extend(added)
         self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
-        sequence.stats.read_tokens = min(sequence.computed, sequence.prompt_length)
-        self._time(sequence, len(added), now)
+        self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)
-        return StepOutput(sequence.request.id, sequence.index, added, text, answer.finish_reason, sequence.stats)
+        return StepOutput(
+            request_id=sequence.request.id,
+            index=sequence.index,
+            token_ids=added,
+            text=text,
+            logprobs=logprobs if sequence.request.params.logprobs is not None else [],
+            finish_reason=answer.finish_reason,
+            error=error,
+            stats=sequence.stats,
+        )
 
-    def _time(self, sequence: Sequence, added: int, now: float) -> None:
-        stats = sequence.stats
-        if added and not stats.output_tokens:
+    def _count(self, chunk: Chunk, added: int, now: float) -> None:
+        sequence, stats = chunk.sequence, chunk.sequence.stats
+        stats.read_tokens = min(sequence.computed, sequence.prompt_length)
+        stats.draft_tokens += len(chunk.draft)
+        stats.accepted_tokens += max(0, added - 1)
+        if not added:
+            return
+        if not stats.output_tokens:
             stats.time_to_first_token = now - sequence.arrived
             self._tell("first_token", sequence, seconds=stats.time_to_first_token)
         stats.output_tokens += added
-        if added:
-            stats.decode_seconds = now - sequence.arrived - stats.time_to_first_token
+        stats.decode_seconds = now - sequence.arrived - stats.time_to_first_token
 
     def _finish(self, sequence: Sequence) -> None:
         self.scheduler.remove(sequence)

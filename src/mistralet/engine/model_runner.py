@@ -45,7 +45,8 @@ class ModelRunner:
             tokens = chunk.tokens + len(chunk.draft)
             spans.append(Span(tokens, start + tokens, sequence.block_table))
         images = ImageRows(torch.tensor(places), torch.cat(embeddings)) if places else None
-        return self.model(ForwardBatch(torch.tensor(ids), PagedBatch(spans), images), self.cache)
+        hidden: Tensor = self.model(ForwardBatch(torch.tensor(ids), PagedBatch(spans), images), self.cache)
+        return hidden
 
     def _image_rows(self, sequence: Sequence, image: PromptImage, start: int, end: int) -> tuple[list[int], int]:
         """The places from `start` to `end` that take rows of an image, and which row is the first of them."""

@@ -65,7 +65,9 @@ def _free_memory(model: MistralSmall) -> int:
     """Bytes that are left beside the weights, on the model's device."""
     device = model.norm.weight.device
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
     # Mapped weights count as available although the model cannot run without them.
     weights = sum(module.weight.nbytes for module in model.modules() if isinstance(module, Weight))
-    return max(0, min(psutil.virtual_memory().available, ram().nbytes) - weights)
+    available: int = psutil.virtual_memory().available
+    return max(0, min(available, ram().nbytes) - weights)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import uuid4
 
-from mistralet.engine.sampling import SamplingParams
+from mistralet.engine.sampling import Sampled, SamplingParams
 from mistralet.model import Prompt
 
 # "stop": a stop token or string; "length": max_tokens, or the context is full; "repetition": the watchdog ended a loop;
@@ -54,7 +54,9 @@ class StepOutput:
     index: int  # which of the request's `n` answers
     token_ids: list[int]
     text: str  # what may be shown; held back while it may be the beginning of a stop string
+    logprobs: list[Sampled]  # of `token_ids`, if the request asks for them
     finish_reason: FinishReason | None
+    error: str | None  # what failed, a sentence
     stats: RequestStats  # of the whole answer; goes on changing while it runs
 
 
@@ -66,7 +68,9 @@ class Completion:
     index: int
     token_ids: list[int]
     text: str
+    logprobs: list[Sampled]
     finish_reason: FinishReason
+    error: str | None
     stats: RequestStats
 
     @classmethod
@@ -76,4 +80,5 @@ class Completion:
         assert last.finish_reason is not None
         ids = [token for output in outputs for token in output.token_ids]
         text = "".join(output.text for output in outputs)
-        return cls(last.request_id, last.index, ids, text, last.finish_reason, last.stats)
+        logprobs = [sampled for output in outputs for sampled in output.logprobs]
+        return cls(last.request_id, last.index, ids, text, logprobs, last.finish_reason, last.error, last.stats)

@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mistralet.engine.block_pool import BlockPool, Match
+from mistralet.engine.block_pool import Block, BlockPool, Match
 from mistralet.engine.sequence import Sequence, State
 from mistralet.ops import BLOCK_SIZE, blocks_for
 
@@ -68,14 +68,15 @@ class Scheduler:
             budget: tokens of prompts that may be read; decoding comes on top.
             draft: guesses what follows a sequence that decodes, at most up to its limit.
         """
-        chunks: list[Chunk] = []
         self.preempted = []
-        for sequence in [sequence for sequence in self.running if sequence.pending == 1]:
-            if sequence.state is State.RUNNING and self._make_room(sequence):
-                chunks.append(Chunk(sequence, 1, self._fitting(sequence, draft(sequence))))
+        decoding = [sequence for sequence in self.running if sequence.pending == 1]
+        chunks = [
+            Chunk(sequence, 1, self._fitting(sequence, draft(sequence)))
+            for sequence in decoding
+            if sequence.state is State.RUNNING and self._make_room(sequence)
+        ]
         while self._admit_next():
             pass
-        decoding = {chunk.sequence for chunk in chunks}
         reading = [sequence for sequence in self.running if sequence not in decoding]
         shares = share(budget, [sequence.pending for sequence in reading])
         return chunks + [Chunk(*pair) for pair in zip(reading, shares, strict=True) if pair[1]]
@@ -106,10 +107,13 @@ class Scheduler:
     def _fitting(self, sequence: Sequence, draft: list[int]) -> list[int]:
         """As much of a draft as there is room for without taking any from others."""
         while sequence.room < sequence.computed + 1 + len(draft) and self.pool.free > len(self.running):
-            block = self.pool.allocate()
-            assert block is not None
-            sequence.hold(block)
+            sequence.hold(self._allocated())
         return draft[: sequence.room - sequence.computed - 1]
+
+    def _allocated(self) -> Block:
+        block = self.pool.allocate()
+        assert block is not None  # there was room
+        return block
 
     def _preempt(self, sequence: Sequence) -> None:
         self.running.remove(sequence)
@@ -161,9 +165,7 @@ class Scheduler:
         if match.partial is not None:
             self.pool.refer(match.partial)  # so that it is not taken for the copy
         while len(sequence.blocks) < blocks_for(len(sequence.ids)):
-            block = self.pool.allocate()
-            assert block is not None
-            sequence.hold(block)
+            sequence.hold(self._allocated())
         if match.partial is not None:
             self.copy_block(match.partial.index, sequence.blocks[len(match.blocks)].index)
             self.pool.release(match.partial)
@@ -174,7 +176,7 @@ class Scheduler:
 
 
 def share(budget: int, wants: list[int]) -> list[int]:
-    """Divide tokens among prompts: half to the first, that it may end; the rest to the shortest, that they need not wait.
+    """Divide tokens among prompts: half to the first, so that it ends; the rest to the shortest, so that they pass it.
 
     Args:
         budget: tokens in all.

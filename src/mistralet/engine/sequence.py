@@ -11,6 +11,7 @@ from mistralet.engine.answer import Answer
 from mistralet.engine.block_pool import Block
 from mistralet.engine.contents import contents, prefix_digests
 from mistralet.engine.request import Request, RequestStats
+from mistralet.engine.sampling import SamplerRow
 from mistralet.ops import BLOCK_SIZE, blocks_for
 
 
@@ -25,22 +26,25 @@ class State(Enum):
 class Sequence:
     """The tokens of one answer and its prompt, and where their keys and values lie."""
 
-    def __init__(self, request: Request, index: int, arrival: int, answer: Answer, root: bytes) -> None:
+    def __init__(
+        self, request: Request, index: int, arrival: int, answer: Answer, sampler_row: SamplerRow, root: bytes
+    ) -> None:
         """
         Args:
             index: which of the request's answers.
             arrival: number in the order of arrival.
             answer: takes the tokens.
+            sampler_row: of the same answer's tokens.
             root: digest of the empty prefix.
         """
         self.request = request
         self.index = index
-        self.params = request.params.for_answer(index)
         self.rank = (request.priority, arrival)
         self.arrived = time.perf_counter()
         self.was_scheduled = False
         self.prompt_length = len(request.prompt.ids)
         self.answer = answer
+        self.sampler_row = sampler_row
         self.root = root
         self.ids = list(request.prompt.ids)
         self.contents = contents(request.prompt)
@@ -50,11 +54,6 @@ class Sequence:
         self.block_table = torch.empty(0, dtype=torch.int32)  # indices of `blocks`, with room to grow
         self.stats = RequestStats(prompt_tokens=self.prompt_length)
         self._digests: list[bytes] = []
-
-    @property
-    def output_ids(self) -> list[int]:
-        """The tokens of the answer."""
-        return self.ids[self.prompt_length :]
 
     @property
     def pending(self) -> int:
@@ -73,10 +72,10 @@ class Sequence:
             self._digests = prefix_digests(self.root, self.contents, self._digests)
         return self._digests
 
-    def append(self, token: int) -> None:
-        """Add a token to the answer."""
-        self.ids.append(token)
-        self.contents.append(token)
+    def extend(self, tokens: list[int]) -> None:
+        """Add tokens of the answer."""
+        self.ids += tokens
+        self.contents += tokens
 
     def hold(self, block: Block) -> None:
         """Add a block to those the sequence owns."""

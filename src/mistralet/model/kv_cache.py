@@ -9,7 +9,7 @@ from mistralet.ops import LayerCache
 
 
 class KVCache:
-    """Blocks of keys and values. On a CPU they take memory as they are used. Who owns a block is the caller's business."""
+    """Blocks of keys and values; on a CPU they take memory as they are used. Who owns them is the caller's business."""
 
     def __init__(self, config: ModelConfig, dtype: torch.dtype, device: torch.device, blocks: int) -> None:
         """

@@ -53,15 +53,11 @@ def _call(scores: Tensor, rows: list[bytes], alternatives: list[int | None]) -> 
     out = np.empty(len(alternatives), _SAMPLED)
     likeliest = np.empty(sum(count or 0 for count in alternatives), _CANDIDATE)
     packed = np.frombuffer(b"".join(rows), np.uint8)
-    kernels.sample(
-        scores.data_ptr(), scores.shape[1], _address(packed), len(out), _address(out), _address(likeliest)
-    )
+    kernels.sample(scores.data_ptr(), scores.shape[1], _address(packed), len(out), _address(out), _address(likeliest))
     return list(_results(out, likeliest, alternatives))
 
 
-def _results(
-    out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None]
-) -> Iterator[Sampled]:
+def _results(out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None]) -> Iterator[Sampled]:
     top: list[tuple[int, float]] = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
     first = 0
     for (token, problem, logprob), count in zip(out.tolist(), alternatives, strict=True):

@@ -62,7 +62,9 @@ class SamplingParams:
     dry_base: float = 1.75
     dry_allowed_length: int = 2  # tokens: a repeated sequence so long is not to go on
     dry_range: int = 0  # how many of the last tokens are searched; 0: all
-    dry_sequence_breakers: Sequence[str | int] = DEFAULT_BREAKERS  # repetition is counted from them on; texts or token ids
+    dry_sequence_breakers: Sequence[str | int] = (
+        DEFAULT_BREAKERS  # repetition is counted from them on; texts or token ids
+    )
     logit_bias: Mapping[int, float] = field(default_factory=dict)  # token id: from -100 to 100, added to its score
 
     stop: Sequence[str] = ()  # the text ends before the first of these

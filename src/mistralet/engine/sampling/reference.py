@@ -69,7 +69,9 @@ def score(scores: Tensor, token: int, alternatives: int) -> Sampled:
         return Sampled(-1, problem=NOT_A_NUMBER)
     logprobs = scores.double().log_softmax(0).float()
     likeliest = scores.sort(descending=True, stable=True).indices[:alternatives]
-    return Sampled(token, float(logprobs[token]), list(zip(likeliest.tolist(), logprobs[likeliest].tolist(), strict=True)))
+    return Sampled(
+        token, float(logprobs[token]), list(zip(likeliest.tolist(), logprobs[likeliest].tolist(), strict=True))
+    )
 
 
 def changed_scores(scores: Tensor, row: SamplerRow) -> Tensor:
