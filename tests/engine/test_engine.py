@@ -161,19 +161,19 @@ def test_an_interruption_while_a_prompt_is_read_leaves_a_sound_engine(
     new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, prompt = new_engine(prefill_tokens=5), with_images(1, 2)
-    run = engine.runner.run
+    build = engine.batches.batch
     for steps in range(4):
-        runs = iter([run] * steps)
+        runs = iter([build] * steps)
 
-        def interrupt(chunks: list[object], runs=runs) -> Tensor:  # type: ignore[no-untyped-def]
+        def interrupt(chunks: list[object], runs=runs) -> ForwardBatch:  # type: ignore[no-untyped-def]
             for permitted in runs:
                 return permitted(chunks)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(engine.runner, "run", interrupt)
+        monkeypatch.setattr(engine.batches, "batch", interrupt)
         with pytest.raises(KeyboardInterrupt):
             answer(engine, prompt)
-        monkeypatch.setattr(engine.runner, "run", run)
+        monkeypatch.setattr(engine.batches, "batch", build)
         assert engine.pool.free == engine.pool.size
         for following in (prompt, with_images(2, 1)):
             assert answer(engine, following).token_ids == answer(new_engine(), following).token_ids
@@ -333,7 +333,7 @@ def test_when_blocks_run_out_the_last_to_come_waits_and_loses_nothing(new_engine
 
 def test_events_tell_a_requests_way(new_engine: NewEngine) -> None:
     events: list[Event] = []
-    engine = new_engine(listener=events.append)
+    engine = new_engine(listener=events.append, prompt_lookup=False)
     engine.generate([Request(Prompt(text(5)), GREEDY, id="a")])
     assert [e.kind for e in events if e.request_id == "a"] == ["queued", "scheduled", "first_token", "finished"]
     steps = [e.facts for e in events if e.kind == "step"]

@@ -22,6 +22,11 @@ class Answer:
         self._decoder = StreamDecoder(tokenizer)
         self._stop_strings = StopStrings(params.stop)
 
+    @property
+    def left(self) -> int:
+        """Tokens it may still have."""
+        return self.room - len(self.token_ids)
+
     def push(self, token: int) -> str:
         """Add a token; the text that may be shown now. The last one sets `finish_reason`.
 

@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from mistralet.engine.answer import Answer
+from mistralet.engine.batch_builder import BatchBuilder
 from mistralet.engine.block_pool import BlockPool
 from mistralet.engine.contents import root_digest
 from mistralet.engine.events import Event, EventKind, Listener
-from mistralet.engine.model_runner import ModelRunner
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
 from mistralet.engine.request import Completion, Request, StepOutput
 from mistralet.engine.sampling import Sampled, Sampler, SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
+from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
 from mistralet.errors import PromptError, UsageError
 from mistralet.model import KVCache, MistralSmall
 from mistralet.ops import BLOCK_SIZE
@@ -42,9 +43,11 @@ class Engine:
         options: EngineOptions | None = None,
         name: str = "",
         listener: Listener | None = None,
+        draft_model: MistralSmall | None = None,
     ) -> None:
         """
         Args:
+            draft_model: guesses tokens ahead, in place of prompt lookup; of the same vocabulary.
             name: the model's identity, for caches that outlive the process.
             listener: told of everything that happens.
         """
@@ -55,8 +58,9 @@ class Engine:
         kv_dtype = options.kv_dtype_of(model)
         self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
         self.pool = BlockPool(self.cache.blocks, root_digest(name))
-        self.scheduler = Scheduler(self.pool, options.max_sequences, self.cache.copy_block)
-        self.runner = ModelRunner(model, self.cache)
+        self.drafter = self._new_drafter(options, draft_model, kv_dtype)
+        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block)
+        self.batches = BatchBuilder(model)
         self.sampler = Sampler()
         self.pace = Pace(options.prefill_tokens)
         self.listener = listener
@@ -123,7 +127,7 @@ class Engine:
         sequences = self._requests.pop(request_id, [])
         for sequence in sequences:
             if sequence.state is not State.FINISHED:
-                self.scheduler.remove(sequence)
+                self._remove(sequence)
                 self._tell("finished", sequence, reason="cancelled", stats=sequence.stats)
         return bool(sequences)
 
@@ -131,15 +135,19 @@ class Engine:
     def step(self) -> list[StepOutput]:
         """Run the model once over what the scheduler chooses; what came of it, for each answer that got on."""
         begun = time.perf_counter()
-        decoding = any(sequence.pending == 1 for sequence in self.scheduler.running)
-        chunks = self.scheduler.schedule(self.pace.budget(decoding))
+        decoding = sum(sequence.pending == 1 for sequence in self.scheduler.running)
+        self.drafter.begin(decoding)
+        chunks = self.scheduler.schedule(self.pace.budget(decoding > 0), self.drafter.length)
         self._tell_of_schedule(chunks, begun)
         if not chunks:
             return []
-        hidden = self.runner.run(chunks)
+        self.drafter.draft(chunks)
+        batch = self.batches.batch(chunks)
+        hidden = self.model(batch, self.cache)
+        self.drafter.follow(batch)
         drawn = self._draw(chunks, hidden)
         ended = time.perf_counter()
-        self.pace.record(sum(chunk.tokens for chunk in chunks if chunk.tokens > 1), ended - begun)
+        self._measure(chunks, ended - begun)
         outputs = [self._advance(chunk, drawn.get(chunk.sequence, []), ended) for chunk in chunks]
         self._tell(
             "step",
@@ -251,6 +259,7 @@ class Engine:
                 logprobs.append(sampled)
             if answer.finish_reason is not None:
                 break
+        self.drafter.learn(chunk, [sampled.token for sampled in drawn])
         added = answer.token_ids[before:]
         sequence.extend(added)
         self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
@@ -268,6 +277,13 @@ class Engine:
             stats=sequence.stats,
         )
 
+    def _measure(self, chunks: list[Chunk], seconds: float) -> None:
+        read = sum(chunk.tokens for chunk in chunks if chunk.tokens > 1)
+        if read:
+            self.pace.record(read, seconds)
+        else:
+            self.drafter.record(sum(1 + len(chunk.draft) for chunk in chunks), seconds)
+
     def _count(self, chunk: Chunk, added: int, now: float) -> None:
         sequence, stats = chunk.sequence, chunk.sequence.stats
         stats.read_tokens = min(sequence.computed, sequence.prompt_length)
@@ -282,11 +298,24 @@ class Engine:
         stats.decode_seconds = now - sequence.arrived - stats.time_to_first_token
 
     def _finish(self, sequence: Sequence) -> None:
-        self.scheduler.remove(sequence)
+        self._remove(sequence)
         self._tell("finished", sequence, reason=sequence.answer.finish_reason, stats=sequence.stats)
         siblings = self._requests[sequence.request.id]
         if all(sibling.state is State.FINISHED for sibling in siblings):
             del self._requests[sequence.request.id]
+
+    def _remove(self, sequence: Sequence) -> None:
+        self.scheduler.remove(sequence)
+        self.drafter.forget(sequence)
+
+    def _copy_block(self, source: int, target: int) -> None:
+        self.cache.copy_block(source, target)
+        self.drafter.copy_block(source, target)
+
+    def _new_drafter(self, options: EngineOptions, model: MistralSmall | None, kv_dtype: torch.dtype) -> Drafter:
+        if model is not None:
+            return DraftModel(model, self.model, kv_dtype, self.cache.blocks)
+        return PromptLookup() if options.prompt_lookup else Drafter()
 
     def _tell_of_schedule(self, chunks: list[Chunk], now: float) -> None:
         for sequence in self.scheduler.preempted:

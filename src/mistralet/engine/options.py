@@ -33,6 +33,7 @@ class EngineOptions:
     kv_tokens: int | None = None  # that the cache holds, of all requests; None: by the memory there is
     max_sequences: int = 64  # answers that are written at once
     prefill_tokens: int = 512  # of prompts, read in one step: bounds the memory of activations
+    prompt_lookup: bool = True  # guess that an answer repeats what was said before, where that makes it faster
 
     def __post_init__(self) -> None:
         for name in ("kv_tokens", "max_sequences", "prefill_tokens"):

@@ -20,6 +20,7 @@ class Chunk:
 
     sequence: Sequence
     tokens: int
+    draft_room: int = 0  # tokens that may be guessed
     draft: list[int] = field(default_factory=list)
 
     @property
@@ -61,17 +62,17 @@ class Scheduler:
             self._release(sequence)
         sequence.state = State.FINISHED
 
-    def schedule(self, budget: int, draft: Callable[[Sequence], list[int]] = lambda _: []) -> list[Chunk]:
+    def schedule(self, budget: int, draft_length: Callable[[Sequence], int]) -> list[Chunk]:
         """Choose what runs next.
 
         Args:
             budget: tokens of prompts that may be read; decoding comes on top.
-            draft: guesses what follows a sequence that decodes, at most up to its limit.
+            draft_length: how many tokens to guess for a sequence that decodes.
         """
         self.preempted = []
         decoding = [sequence for sequence in self.running if sequence.pending == 1]
         chunks = [
-            Chunk(sequence, 1, self._fitting(sequence, draft(sequence)))
+            Chunk(sequence, 1, self._draft_room(sequence, draft_length(sequence)))
             for sequence in decoding
             if sequence.state is State.RUNNING and self._make_room(sequence)
         ]
@@ -104,11 +105,11 @@ class Scheduler:
                 return False
         return True
 
-    def _fitting(self, sequence: Sequence, draft: list[int]) -> list[int]:
-        """As much of a draft as there is room for without taking any from others."""
-        while sequence.room < sequence.computed + 1 + len(draft) and self.pool.free > len(self.running):
+    def _draft_room(self, sequence: Sequence, tokens: int) -> int:
+        """How many of so many guessed tokens there is room for without taking any from others."""
+        while sequence.room < sequence.computed + 1 + tokens and self.pool.free > len(self.running):
             sequence.hold(self._allocated())
-        return draft[: sequence.room - sequence.computed - 1]
+        return min(tokens, sequence.room - sequence.computed - 1)
 
     def _allocated(self) -> Block:
         block = self.pool.allocate()

@@ -1,4 +1,4 @@
-"""`ModelRunner`: from the chunks of a step to the scores of the tokens that follow them."""
+"""`BatchBuilder`: from the chunks of a step to what goes through the model."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from torch import Tensor
 
 from mistralet.engine.scheduler import Chunk
 from mistralet.engine.sequence import Sequence
-from mistralet.model import ForwardBatch, ImageRows, KVCache, MistralSmall, PromptImage
+from mistralet.model import ForwardBatch, ImageRows, MistralSmall, PromptImage
 from mistralet.ops import PagedBatch, Span
 
 # Encoded images that are kept for the next turn or request, in bytes.
 _IMAGE_BYTES = 256 << 20
 
 
-class ModelRunner:
-    """Puts chunks together to a batch and runs it; keeps what images were encoded to."""
+class BatchBuilder:
+    """Puts chunks together to a batch; keeps what images were encoded to."""
 
-    def __init__(self, model: MistralSmall, cache: KVCache) -> None:
+    def __init__(self, model: MistralSmall) -> None:
         self.model = model
-        self.cache = cache
         self.device = model.norm.weight.device
         self._images: OrderedDict[str, Tensor] = OrderedDict()  # by digest, latest use last
 
-    def run(self, chunks: ListOf[Chunk]) -> Tensor:
-        """Hidden states after the chunks' tokens, `[tokens, hidden_size]`; keys and values join the cache."""
+    def batch(self, chunks: ListOf[Chunk]) -> ForwardBatch:
+        """The chunks, one after another; images are encoded."""
         ids: list[int] = []
         spans: list[Span] = []
         places: list[int] = []
@@ -45,8 +44,7 @@ class ModelRunner:
             tokens = chunk.tokens + len(chunk.draft)
             spans.append(Span(tokens, start + tokens, sequence.block_table))
         images = ImageRows(torch.tensor(places), torch.cat(embeddings)) if places else None
-        hidden: Tensor = self.model(ForwardBatch(torch.tensor(ids), PagedBatch(spans), images), self.cache)
-        return hidden
+        return ForwardBatch(torch.tensor(ids), PagedBatch(spans), images)
 
     def _image_rows(self, sequence: Sequence, image: PromptImage, start: int, end: int) -> tuple[list[int], int]:
         """The places from `start` to `end` that take rows of an image, and which row is the first of them."""

@@ -1,0 +1,115 @@
+"""`PromptLookup`: guesses that a text goes on as it did before (Saxena 2023, "Prompt Lookup Decoding")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mistralet.engine.speculation.drafter import MOST_TOKENS, Drafter, StepGain
+
+if TYPE_CHECKING:
+    from mistralet.engine.scheduler import Chunk
+    from mistralet.engine.sequence import Sequence
+
+_KEY = 3  # tokens that must be the same
+_PLACES = 8  # earlier ones, the latest, that are compared
+_LONGEST_MATCH = 24
+# How likely the next token is the same, by how many tokens before it are: from this length on, at first. The rates are
+# then learned for each sequence.
+_LENGTHS = (3, 4, 6, 10, 16)
+_RATES = (0.2, 0.35, 0.55, 0.75, 0.85)
+_PRIOR = 4.0  # guesses that the first rates weigh as much as
+_DECAY = 0.95  # of what was learned, with each guess
+
+
+class NgramIndex:
+    """Where short runs of tokens were in a growing list of ids."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[int, ...], list[int]] = {}  # a run, and the places after it
+        self._indexed = 0
+
+    def find(self, ids: ListOf[int]) -> tuple[int, int]:
+        """The place after the longest earlier run that equals the end of `ids`, and its length; (0, 0) for none."""
+        for end in range(max(self._indexed, _KEY), len(ids)):
+            self._places.setdefault(tuple(ids[end - _KEY : end]), []).append(end)
+        self._indexed = max(self._indexed, len(ids))
+        best, longest = 0, 0
+        for place in reversed(self._places.get(tuple(ids[-_KEY:]), [])[-_PLACES:]):
+            length = _KEY
+            while length < min(place, _LONGEST_MATCH) and ids[place - 1 - length] == ids[-1 - length]:
+                length += 1
+            if length > longest:
+                best, longest = place, length
+        return best, longest
+
+
+@dataclass
+class _State:
+    """What is known of one sequence."""
+
+    index: NgramIndex = field(default_factory=NgramIndex)
+    right: list[float] = field(default_factory=lambda: [rate * _PRIOR for rate in _RATES])
+    tried: list[float] = field(default_factory=lambda: [_PRIOR] * len(_RATES))
+    guess: list[int] = field(default_factory=list)
+    kind: int = 0  # of the match that the guess comes from: its place in _LENGTHS
+
+    def rate(self) -> float:
+        return self.right[self.kind] / self.tried[self.kind]
+
+    def learn(self, right: int, wrong: int) -> None:
+        self.right[self.kind] = self.right[self.kind] * _DECAY + right
+        self.tried[self.kind] = self.tried[self.kind] * _DECAY + right + wrong
+
+
+class PromptLookup(Drafter):
+    """Finds the end of each sequence again in the sequence itself.
+
+    A guess that does not pay is not run, but it is still compared with what came: so learning costs nothing, and
+    guessing comes back when it would pay.
+    """
+
+    def __init__(self) -> None:
+        self._gain = StepGain()
+        self._states: dict[Sequence, _State] = {}
+
+    def begin(self, decoding: int) -> None:
+        """See `Drafter`."""
+        self._gain.begin(decoding)
+
+    def length(self, sequence: Sequence) -> int:
+        """See `Drafter`."""
+        state = self._states.get(sequence)
+        if state is None:
+            state = self._states[sequence] = _State()
+        place, match = state.index.find(sequence.ids)
+        state.guess = sequence.ids[place : place + MOST_TOKENS] if match else []
+        if not state.guess:
+            return 0
+        state.kind = sum(match >= length for length in _LENGTHS) - 1
+        return self._gain.take(state.rate(), min(len(state.guess), sequence.answer.left - 1))
+
+    def draft(self, chunks: ListOf[Chunk]) -> None:
+        """See `Drafter`."""
+        for chunk in chunks:
+            if chunk.draft_room:
+                chunk.draft.extend(self._states[chunk.sequence].guess[: chunk.draft_room])
+
+    def learn(self, chunk: Chunk, drawn: ListOf[int]) -> None:
+        """See `Drafter`."""
+        state = self._states.get(chunk.sequence)
+        if state is None or not state.guess or not drawn:
+            return
+        right = len(drawn) - 1 if chunk.draft else int(drawn[0] == state.guess[0])
+        # All that was guessed came: nothing is known of a token after it.
+        state.learn(right, wrong=int(right < max(1, len(chunk.draft))))
+        state.guess = []
+
+    def record(self, rows: int, seconds: float) -> None:
+        """See `Drafter`."""
+        self._gain.cost.record(rows, seconds)
+
+    def forget(self, sequence: Sequence) -> None:
+        """See `Drafter`."""
+        self._states.pop(sequence, None)
