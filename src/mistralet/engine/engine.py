@@ -24,7 +24,7 @@ from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
 from mistralet.errors import PromptError, UsageError
-from mistralet.model import KVCache, MistralSmall
+from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
 
@@ -143,16 +143,17 @@ class Engine:
             return []
         self.drafter.draft(chunks)
         batch = self.batches.batch(chunks)
-        hidden = self.model(batch, self.cache)
-        self.drafter.follow(batch)
-        drawn = self._draw(chunks, hidden)
+        model_begun = time.perf_counter()
+        logits = self._forward(batch, chunks)
+        model_seconds = time.perf_counter() - model_begun
+        drawn = self._draw(chunks, logits)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [self._advance(chunk, drawn.get(chunk.sequence, []), ended) for chunk in chunks]
         self._tell(
             "step",
             seconds=time.perf_counter() - begun,
-            model_seconds=ended - begun,
+            model_seconds=model_seconds,
             tokens=sum(chunk.tokens + len(chunk.draft) for chunk in chunks),
             running=len(self.scheduler.running),
             waiting=len(self.scheduler.waiting),
@@ -221,26 +222,31 @@ class Engine:
                 self.cancel(request.id)
         return [Completion.of(outputs) for outputs in parts.values()]
 
-    def _draw(self, chunks: list[Chunk], hidden: Tensor) -> dict[Sequence, list[Sampled]]:
-        """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right."""
+    def _forward(self, batch: ForwardBatch, chunks: list[Chunk]) -> Tensor:
+        """Scores after each chunk that is ready for its next token, and after each token of its guess."""
+        hidden = self.model(batch, self.cache)
+        self.drafter.follow(batch)
         wanted: list[int] = []
-        rows: list[SamplerRow] = []
         end = 0
         for chunk in chunks:
             end += chunk.tokens + len(chunk.draft)
             if chunk.draws:
                 wanted += range(end - 1 - len(chunk.draft), end)
-                row = chunk.sequence.sampler_row
-                rows += [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
-        if not rows:
-            return {}
-        results = iter(self.sampler(self.model.logits(hidden[wanted]), rows))
+        return self.model.logits(hidden[wanted])
+
+    def _draw(self, chunks: list[Chunk], logits: Tensor) -> dict[Sequence, list[Sampled]]:
+        """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right."""
+        drawing = [chunk for chunk in chunks if chunk.draws]
+        rows: list[SamplerRow] = []
+        for chunk in drawing:
+            row = chunk.sequence.sampler_row
+            rows += [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
+        results = iter(self.sampler(logits, rows)) if rows else iter(())
         drawn: dict[Sequence, list[Sampled]] = {}
-        for chunk in chunks:
-            if chunk.draws:
-                tokens = [next(results) for _ in range(1 + len(chunk.draft))]
-                right = [sampled.token == guess for sampled, guess in zip(tokens, chunk.draft, strict=False)]
-                drawn[chunk.sequence] = tokens[: right.index(False) + 1 if False in right else None]
+        for chunk in drawing:
+            tokens = [next(results) for _ in range(1 + len(chunk.draft))]
+            right = [sampled.token == guess for sampled, guess in zip(tokens, chunk.draft, strict=False)]
+            drawn[chunk.sequence] = tokens[: right.index(False) + 1 if False in right else None]
         return drawn
 
     def _advance(self, chunk: Chunk, drawn: list[Sampled], now: float) -> StepOutput:

@@ -1,0 +1,147 @@
+"""Guessing ahead changes how fast tokens come, never which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mistralet.engine import Engine, EngineOptions, Request, SamplingParams
+from mistralet.engine.scheduler import Chunk
+from mistralet.engine.speculation import DraftModel, PromptLookup
+from mistralet.engine.speculation.drafter import StepGain
+from mistralet.engine.speculation.prompt_lookup import NgramIndex
+from mistralet.engine.speculation.step_cost import StepCost
+from mistralet.errors import UsageError
+from mistralet.model import MistralSmall, Prompt
+from support.letters import LetterTokenizer
+from support.random_models import TEXT, random_model
+
+MODEL = random_model(TEXT)
+SMALL = random_model(replace(TEXT, num_hidden_layers=1))
+WORDS = [30, 31, 32, 33, 34]
+
+
+def new_engine(prompt_lookup: bool = False, draft_model: MistralSmall | None = None) -> Engine:
+    options = EngineOptions(torch.float32, kv_tokens=256, prompt_lookup=prompt_lookup)
+    return Engine(MODEL, LetterTokenizer(), options, draft_model=draft_model)
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes guessing pay always, whatever the clock says."""
+    monkeypatch.setattr(StepGain, "take", lambda _gain, _likelihood, most, _extra=0.0: max(most, 0))
+
+
+def requests() -> list[Request]:
+    prompts = [Prompt([1, *WORDS * repeats, 50 + repeats]) for repeats in (1, 3, 8)] + [Prompt([1])]
+    return [
+        Request(prompt, SamplingParams(temperature=temperature, max_tokens=20, seed=3, repetition_penalty=penalty))
+        for prompt in prompts
+        for temperature in (0.0, 0.7, 2.0)
+        for penalty in (1.0, 1.3)
+    ]
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("drafter", ["lookup", "small model", "the model itself"])
+def test_the_tokens_are_those_that_come_one_at_a_time(drafter: str) -> None:
+    draft_model = {"small model": SMALL, "the model itself": MODEL}.get(drafter)
+    plain = [new_engine().generate([request])[0].token_ids for request in requests()]
+    engine = new_engine(prompt_lookup=drafter == "lookup", draft_model=draft_model)
+    together = engine.generate(requests())
+    assert [answer.token_ids for answer in together] == plain
+    assert sum(answer.stats.accepted_tokens for answer in together) > 0
+    assert engine.pool.free == engine.pool.size
+
+
+@pytest.mark.usefixtures("always")
+def test_a_model_that_guesses_for_itself_is_always_right() -> None:
+    (answer,) = new_engine(draft_model=MODEL).generate(
+        [Request(Prompt([1, 40]), SamplingParams(temperature=0, max_tokens=19))]
+    )
+    assert answer.stats.accepted_tokens == answer.stats.draft_tokens == 16  # 1 + 9 + 9 tokens
+
+
+@pytest.mark.usefixtures("always")
+def test_a_stop_token_within_a_guess_ends_the_answer_there() -> None:
+    (plain,) = new_engine().generate([Request(Prompt([1, 40]), SamplingParams(temperature=0, max_tokens=12))])
+    stop = plain.token_ids[5]
+    params = SamplingParams(temperature=0, max_tokens=12, stop_token_ids=[stop])
+    (answer,) = new_engine(draft_model=MODEL).generate([Request(Prompt([1, 40]), params)])
+    assert answer.token_ids == plain.token_ids[: plain.token_ids.index(stop)]
+    assert answer.finish_reason == "stop"
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 10))
+def test_the_longest_earlier_run_is_found_however_the_list_grows(ids: list[int], step: int) -> None:
+    index = NgramIndex()
+    for end in range(0, len(ids) + 1, step):
+        known = ids[:end]
+        place, length = index.find(known)
+        if length:
+            assert known[place - length : place] == known[len(known) - length :]
+            assert place < len(known)
+        else:
+            assert not any(known[start : start + 3] == known[-3:] for start in range(max(0, len(known) - 3)))
+
+
+def test_what_a_step_costs_is_learned_from_steps() -> None:
+    cost = StepCost()
+    assert cost.of(1) == 1
+    assert 1 < cost.of(2) < cost.of(8)
+    for seconds in (2.0, 2.0, 90.0):  # one was disturbed
+        cost.record(1, seconds)
+    cost.record(5, 4.0)
+    assert [cost.of(rows) for rows in (1, 3, 5)] == [2.0, 3.0, 4.0]
+    assert cost.of(10) > 4.0
+    cost.record(8, 1.0)
+    assert cost.of(8) == 4.0  # more rows never cost less
+
+
+def test_guesses_go_as_far_as_they_pay() -> None:
+    gain = StepGain()
+    for rows, seconds in ((1, 1.0), (4, 1.1), (5, 4.0)):
+        gain.cost.record(rows, seconds)
+
+    def taken(likelihood: float, decoding: int = 1) -> int:
+        gain.begin(decoding)
+        return gain.take(likelihood, 16)
+
+    assert taken(0.9) == 3  # a fifth row is dear
+    assert taken(0.02) == 0
+    assert taken(0.9, decoding=4) == 0
+    gain.begin(2)
+    assert [gain.take(0.9, 16), gain.take(0.9, 16)] == [2, 0]  # the first takes the room
+
+
+def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() -> None:
+    lookup = PromptLookup()
+    lookup.record(1, 1.0)
+    lookup.record(17, 12.0)
+    engine = new_engine()
+    engine.add(Request(Prompt([1, *WORDS])))
+    (sequence,) = engine.scheduler.waiting
+
+    def guess(comes_true: bool) -> int:
+        """Repeat the words once more; how many tokens are guessed after them, of which all or none come."""
+        sequence.ids += WORDS
+        lookup.begin(1)
+        chunk = Chunk(sequence, 1, lookup.length(sequence))
+        lookup.draft([chunk])
+        lookup.learn(chunk, [*chunk.draft, 99] if comes_true and chunk.draft else [WORDS[0] if comes_true else 99])
+        return len(chunk.draft)
+
+    assert guess(comes_true=False) > 0
+    assert [guess(comes_true=False) for _ in range(30)][-5:] == [0] * 5
+    assert [guess(comes_true=True) for _ in range(30)][-1] > 0
+
+
+def test_a_draft_model_must_fit_the_model() -> None:
+    with pytest.raises(UsageError, match="vocabulary of 64 tokens and the model one of 128"):
+        DraftModel(random_model(replace(TEXT, vocab_size=64)), MODEL, torch.float32, 1)
+    with pytest.raises(UsageError, match="reads 32 tokens and the model 64"):
+        DraftModel(random_model(replace(TEXT, max_position_embeddings=32)), MODEL, torch.float32, 1)
