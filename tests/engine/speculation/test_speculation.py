@@ -121,7 +121,7 @@ def test_guesses_go_as_far_as_they_pay() -> None:
 def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() -> None:
     lookup = PromptLookup()
     lookup.record(1, 1.0)
-    lookup.record(17, 12.0)
+    lookup.record(17, 3.0)
     engine = new_engine()
     engine.add(Request(Prompt([1, *WORDS])))
     (sequence,) = engine.scheduler.waiting
