@@ -1,0 +1,1 @@
+"""Finds generations that repeat without end."""

@@ -1,0 +1,129 @@
+"""How new each unit of a text is, given the text before it.
+
+A pointer runs through the earlier text beside the end, as in a match model of data compression: the unit it points to
+is the one that an exact repetition would bring next. A few wrong units do not lift it, so a loop with a word changed
+in each turn still counts as followed.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from mistralet.engine.repetition.units import Kind
+
+WINDOW = 4096  # units that are remembered at least, and twice as many at most; periods up to this are seen
+_MISSES = 8  # units in a row the pointer may be wrong before it is lifted
+_SMOOTHING = 64  # units over which the distance is averaged
+_SETTLED = 3  # units in a row after which it is not moved elsewhere
+
+
+class Novelty(IntEnum):
+    """From nothing new to entirely new; the columns of the budgets."""
+
+    FOLLOWED_WORD = 0  # as the pointer said
+    FOLLOWED_MARK = 1  # the same, of marks, numbers and white space
+    COUNTED = 2  # a number that goes on as the column above it went
+    SPACE = 3  # white space, but of another length
+    MIXED_WORD = 4  # known after the unit before it, but not what the pointer said
+    MIXED_MARK = 5
+    MIXED_NUMBER = 6
+    NEW_PAIR = 7  # known, but not after the unit before it
+    NUMBER = 8  # any other number
+    NEW = 9  # not in the window
+
+
+# Plain whole numbers: comparing members of an enumeration would be half of the cost of a token.
+_WORD, _NUMBER, _SPACE = int(Kind.WORD), int(Kind.NUMBER), int(Kind.SPACE)
+_FOLLOWED_WORD, _FOLLOWED_MARK, _COUNTED, _SPACED = range(4)
+_MIXED_WORD, _MIXED_MARK, _MIXED_NUMBER, _NEW_PAIR, _NEW_NUMBER, _NEW = range(4, 10)
+
+
+class NoveltyModel:
+    """Judges units one by one. Memory is bounded by the window."""
+
+    def __init__(self) -> None:
+        self.size = 0  # units so far
+        self.pointer = -1  # the unit predicted next, counted from the first one; -1: none
+        self.distance = 0.0  # units between the end and what is followed, smoothed
+        self._base = 0  # number of the first unit that is remembered
+        self._units: list[bytes] = []
+        self._steps: list[int] = []  # of numbers: how far from the number the pointer was at
+
+        self._known: dict[bytes, int] = {}  # unit -> where it was last
+        self._pairs: dict[tuple[bytes, bytes], int] = {}  # unit before, unit -> where
+        self._contexts: dict[tuple[bytes, bytes, bytes], int] = {}  # shapes of three units -> what came after
+        self._shapes = (b"", b"")  # of the two units before
+        self._after_space = False
+        self._followed = 0  # units in a row
+        self._missed = 0
+
+    def push(self, kind: int, unit: bytes) -> int:
+        """Take the next unit and say how new it is (a `Novelty`, as a plain number)."""
+        pointer, size = self.pointer, self.size
+        predicted = self._units[pointer - self._base] if pointer >= 0 else b""
+        if predicted != unit and pointer > self._base and (self._missed or self._followed >= _SETTLED):
+            # A unit was left out, or one was put in: the pointer catches up.
+            around = self._units[pointer - self._base - 1 : pointer - self._base + 2]
+            if unit in around:
+                pointer += around.index(unit) - 1
+                predicted = unit
+        before, last = self._shapes
+        pair = (last, unit)
+        shape, step = unit, 0
+        if kind == _NUMBER:
+            shape = b"0"
+            if predicted.isdigit():
+                step = int(unit) - int(predicted)
+        elif kind == _SPACE:
+            shape = b"\n" if b"\n" in unit else b"\t"
+
+        if predicted == unit:
+            novelty = _FOLLOWED_MARK if kind else _FOLLOWED_WORD
+        elif kind == _NUMBER:
+            if step and (step in (1, -1) or step == self._steps[pointer - self._base]):
+                novelty = _COUNTED
+            else:
+                novelty = _MIXED_NUMBER if pair in self._pairs else _NEW_NUMBER
+        elif kind == _SPACE:
+            novelty = _FOLLOWED_MARK if self._after_space else _SPACED
+            predicted = b""
+        elif unit not in self._known:
+            novelty = _NEW
+        elif pair not in self._pairs:
+            novelty = _NEW_PAIR
+        else:
+            novelty = _MIXED_MARK if kind else _MIXED_WORD
+
+        self._units.append(unit)
+        self._steps.append(step)
+        self._known[unit] = self._pairs[pair] = size
+        self._shapes = (last, shape)
+        self._after_space = kind == _SPACE
+        self.size = size = size + 1
+        if novelty <= _COUNTED:
+            self._followed += 1
+            self._missed = 0
+            behind = size - 1 - pointer if pointer >= 0 and predicted else 1
+            self.distance += (behind - self.distance) / _SMOOTHING
+        else:
+            self._followed = 0
+            self._missed += 1
+        if pointer >= 0:
+            self.pointer = pointer + 1 if self._missed <= _MISSES else -1
+        context = (before, last, shape)
+        if self._followed < _SETTLED:
+            self.pointer = self._contexts.get(context, self.pointer)
+        self._contexts[context] = size
+        if len(self._units) == 2 * WINDOW:
+            self._forget()
+        return novelty
+
+    def _forget(self) -> None:
+        """Drop the older half of what is remembered."""
+        self._base += WINDOW
+        del self._units[:WINDOW], self._steps[:WINDOW]
+        self._known = {key: place for key, place in self._known.items() if place >= self._base}
+        self._pairs = {key: place for key, place in self._pairs.items() if place >= self._base}
+        self._contexts = {key: place for key, place in self._contexts.items() if place >= self._base}
+        if self.pointer < self._base:
+            self.pointer = -1
