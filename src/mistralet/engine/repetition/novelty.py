@@ -7,12 +7,14 @@ in each turn still counts as followed.
 
 from __future__ import annotations
 
+import copy
 from enum import IntEnum
 
 from mistralet.engine.repetition.units import Kind
 
 WINDOW = 4096  # units that are remembered at least, and twice as many at most; periods up to this are seen
 _MISSES = 8  # units in a row the pointer may be wrong before it is lifted
+RECENT = 400  # units; of prose, a quarter of the words is older than this
 _SMOOTHING = 64  # units over which the distance is averaged
 _SETTLED = 3  # units in a row after which it is not moved elsewhere
 
@@ -29,13 +31,14 @@ class Novelty(IntEnum):
     MIXED_NUMBER = 6
     NEW_PAIR = 7  # known, but not after the unit before it
     NUMBER = 8  # any other number
-    NEW = 9  # not in the window
+    OLD = 9  # known, but not among the last `RECENT` units
+    NEW = 10  # not in the window
 
 
 # Plain whole numbers: comparing members of an enumeration would be half of the cost of a token.
-_WORD, _NUMBER, _SPACE = int(Kind.WORD), int(Kind.NUMBER), int(Kind.SPACE)
+_NUMBER, _SPACE = int(Kind.NUMBER), int(Kind.SPACE)
 _FOLLOWED_WORD, _FOLLOWED_MARK, _COUNTED, _SPACED = range(4)
-_MIXED_WORD, _MIXED_MARK, _MIXED_NUMBER, _NEW_PAIR, _NEW_NUMBER, _NEW = range(4, 10)
+_MIXED_WORD, _MIXED_MARK, _MIXED_NUMBER, _NEW_PAIR, _NEW_NUMBER, _OLD, _NEW = range(4, 11)
 
 
 class NoveltyModel:
@@ -87,8 +90,10 @@ class NoveltyModel:
         elif kind == _SPACE:
             novelty = _FOLLOWED_MARK if self._after_space else _SPACED
             predicted = b""
-        elif unit not in self._known:
+        elif (known := self._known.get(unit)) is None:
             novelty = _NEW
+        elif size - known > RECENT:
+            novelty = _OLD
         elif pair not in self._pairs:
             novelty = _NEW_PAIR
         else:
@@ -117,6 +122,13 @@ class NoveltyModel:
         if len(self._units) == 2 * WINDOW:
             self._forget()
         return novelty
+
+    def fork(self) -> NoveltyModel:
+        """A copy that goes its own way."""
+        twin = copy.copy(self)
+        twin._units, twin._steps = self._units.copy(), self._steps.copy()
+        twin._known, twin._pairs, twin._contexts = self._known.copy(), self._pairs.copy(), self._contexts.copy()
+        return twin
 
     def _forget(self) -> None:
         """Drop the older half of what is remembered."""

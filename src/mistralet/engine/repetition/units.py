@@ -6,9 +6,6 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
-# Longer runs of letters and digits are cut, or one unit could last for ever.
-LONGEST_WORD = 16  # bytes
-LONGEST_NUMBER = 8  # digits
 _RUN = re.compile(rb"[A-Za-z]+|[0-9]+|\s+|[\x80-\xff]+|[^A-Za-z0-9\s\x80-\xff]+")
 
 
@@ -21,8 +18,11 @@ class Kind(IntEnum):
     MARK = 3  # punctuation
 
 
+# Bytes of a unit that is put together from tokens, by kind. Longer runs are cut, or one unit could last for ever.
+LONGEST = (16, 8, 0, 0)
+
 # A part of a token: its kind, its bytes, and whether it goes on with a unit of its kind that ended the token before.
-Part = tuple[Kind, bytes, bool]
+Part = tuple[int, bytes, bool]
 
 
 class TokenParts(dict[int, tuple[Part, ...]]):
@@ -43,7 +43,7 @@ class TokenParts(dict[int, tuple[Part, ...]]):
 
 def _parts(text: bytes) -> list[Part]:
     if text == b" ":
-        return [(Kind.SPACE, text, True)]
+        return [(int(Kind.SPACE), text, True)]
     parts: list[Part] = []
     for match in _RUN.finditer(text):
         run = match.group()
@@ -51,12 +51,15 @@ def _parts(text: bytes) -> list[Part]:
         if run == b" " and match.end() < len(text):
             continue  # the blank before a word belongs to it
         if run[:1].isspace():
-            parts.append((Kind.SPACE, run, False))
+            parts.append((int(Kind.SPACE), run, False))
         elif run[:1].isdigit():
-            cuts = range(0, len(run), LONGEST_NUMBER)
-            parts += [(Kind.NUMBER, run[cut : cut + LONGEST_NUMBER], glued and cut == 0) for cut in cuts]
+            longest = LONGEST[Kind.NUMBER]
+            cuts = range(0, len(run), longest)
+            parts += [(int(Kind.NUMBER), run[cut : cut + longest], glued and cut == 0) for cut in cuts]
         elif run[:1].isalpha():
-            parts.append((Kind.WORD, run, glued and len(run) == 1))
+            # Pieces of words stay apart, so that new words made of the same pieces are not new. Only single letters
+            # are put together: of a vocabulary of bytes, nothing else would be left.
+            parts.append((int(Kind.WORD), run, glued and len(run) == 1))
         else:
-            parts.append((Kind.WORD if run[0] >= 0x80 else Kind.MARK, run, False))
+            parts.append((int(Kind.WORD if run[0] >= 0x80 else Kind.MARK), run, False))
     return parts
