@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,8 +14,10 @@ from bench.repetition.sound import SOUND
 from bench.repetition.tables import TABLES
 from bench.repetition.words import paragraph
 
+SOUND_KINDS: dict[str, Callable[[Random], str]] = {**TABLES, **SOUND}
 SEEDS = 8  # texts of each kind
-LOOP_CHARACTERS = 40_000  # of a text without end: so much a detector gets to see
+# Of a text without end.
+LOOP_CHARACTERS = 60_000
 REAL = Path(__file__).parents[2] / "tests" / "engine" / "repetition" / "corpus" / "tiny_outputs.jsonl"
 
 
@@ -34,24 +36,23 @@ class Sample:
         return self.seed % 2 == 1
 
 
-def endless() -> Iterator[Sample]:
+def endless(kinds: Iterable[str] = tuple(LOOPS), seeds: Iterable[int] = range(SEEDS)) -> Iterator[Sample]:
     """Generated texts without end, each after some prose or none."""
-    for name, loop in LOOPS.items():
-        for seed in range(SEEDS):
+    for name in kinds:
+        for seed in seeds:
             random = Random(f"{name} {seed}")
             before = paragraph(random, random.choice([0, 2, 12])) + "\n"
-            text, pieces = before, loop(random)
+            text, pieces = before, LOOPS[name](random)
             while len(text) < LOOP_CHARACTERS:
                 text += "".join(islice(pieces, 50))
             yield Sample(name, seed, text, len(before))
 
 
-def sound() -> Iterator[Sample]:
+def sound(kinds: Iterable[str] = tuple(SOUND_KINDS), seeds: Iterable[int] = range(SEEDS)) -> Iterator[Sample]:
     """Generated texts that end."""
-    kinds: dict[str, Callable[[Random], str]] = {**TABLES, **SOUND}
-    for name, kind in kinds.items():
-        for seed in range(SEEDS):
-            yield Sample(name, seed, kind(Random(f"{name} {seed}")), None)
+    for name in kinds:
+        for seed in seeds:
+            yield Sample(name, seed, SOUND_KINDS[name](Random(f"{name} {seed}")), None)
 
 
 def real() -> Iterator[Sample]:

@@ -149,7 +149,8 @@ def boxes(random: Random) -> str:
 def pi(random: Random) -> str:
     """Digits of pi (the spigot of Rabinowitz and Wagon, 1995), in groups or not."""
     digits, q, r, t, k, m, x = "", 1, 0, 1, 1, 3, 3
-    while len(digits) < random.choice([300, 1000]):
+    wanted = random.choice([300, 1000])
+    while len(digits) < wanted:
         if 4 * q + r - t < m * t:
             digits += str(m)
             q, r, m = q * 10, (r - m * t) * 10, (q * 3 + r) * 10 // t - 10 * m
