@@ -1,6 +1,6 @@
 """How well the watchdog and a plain rule for exact patterns tell endless texts from sound ones, and what they cost.
 
-python -m bench.repetition [--bytes]
+python -m bench.repetition [--quick]
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.repetition.corpus import Sample, endless, real, sound
+from bench.repetition.corpus import SEEDS, Sample, endless, real, sound
 from bench.repetition.measure import Detector, Outcome, Score, measure, tokenise
 from mistralet.checkpoint.gguf_file import read_gguf
 from mistralet.engine.repetition import RepetitionParams, RepetitionWatchdog, TokenParts
@@ -30,23 +31,21 @@ _RULES = {
 def main() -> None:
     """Print a table for each part of the corpus, then the cost of a token."""
     parser = argparse.ArgumentParser(prog="python -m bench.repetition", description=__doc__)
-    parser.add_argument("--bytes", action="store_true", help="one token a byte, instead of the stand-in's vocabulary")
-    arguments = parser.parse_args()
-    if arguments.bytes:
-        token_bytes, encode = (lambda token: bytes([token])), (lambda text: list(text.encode()))
-    else:
-        tokenizer = BpeTokenizer.from_gguf(read_gguf(tiny_path()).metadata, "tiny.gguf")
-        token_bytes, encode = tokenizer.token_bytes, tokenizer.encode
-    detectors = _detectors(token_bytes)
+    parser.add_argument("--quick", action="store_true", help="two texts of each kind instead of eight")
+    seeds = range(2 if parser.parse_args().quick else SEEDS)
+    tokenizer = BpeTokenizer.from_gguf(read_gguf(tiny_path()).metadata, "tiny.gguf")
+    encode = tokenizer.encode
+    detectors = _detectors(tokenizer.token_bytes)
     console = Console(width=120)
-    generated = [*endless(), *sound()]
+    generated = [*endless(seeds=seeds), *sound(seeds=seeds)]
     parts: dict[str, Sequence[Sample]] = {
         "generated, used to choose the budgets": [sample for sample in generated if not sample.held_out],
         "generated, held out": [sample for sample in generated if sample.held_out],
         "written by the stand-in": list(real()),
     }
     for title, samples in parts.items():
-        outcomes = {name: [measure(detector, tokenise(sample, encode)) for sample in samples] for name, detector in detectors.items()}
+        tokenised = [tokenise(sample, encode) for sample in samples]
+        outcomes = {name: [measure(detector, sample) for sample in tokenised] for name, detector in detectors.items()}
         _show(console, title, outcomes)
     prose = [encode(sample.text) for sample in generated if sample.name in ("essay", "dialogue", "python_module")]
     for name, detector in detectors.items():
@@ -56,7 +55,7 @@ def main() -> None:
 def _detectors(token_bytes: Callable[[int], bytes]) -> dict[str, Callable[[], Detector]]:
     parts = TokenParts(token_bytes)
     rules = {"watchdog": RepetitionParams("stop"), **_RULES}
-    return {name: lambda params=params: RepetitionWatchdog(params, parts) for name, params in rules.items()}  # type: ignore[misc]
+    return {name: partial(RepetitionWatchdog, params, parts) for name, params in rules.items()}
 
 
 def _show(console: Console, title: str, outcomes: dict[str, list[Outcome]]) -> None:

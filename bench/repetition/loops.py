@@ -166,7 +166,9 @@ def dates(random: Random) -> Iterator[str]:
     """Day after day with the same remark."""
     remark = clause(random)
     years = range(random.randint(1900, 2000), 3000)
-    return (f"{year}-{month:02}-{day:02}: {remark}.\n" for year in years for month in range(1, 13) for day in range(1, 29))
+    return (
+        f"{year}-{month:02}-{day:02}: {remark}.\n" for year in years for month in range(1, 13) for day in range(1, 29)
+    )
 
 
 def numbered_rows(random: Random) -> Iterator[str]:
@@ -191,14 +193,29 @@ LOOPS: dict[str, Loop] = {
     **{f"exact-{size}": _exact(size) for size in (1, 2, 3, 4, 7, 15, 40, 120, 400, 1000)},
     "exact-token": _of(" the", "items ", "!", "0", "=", "_", "-", "ha", "\\n", "</div>"),
     "exact-line": _of("I do not know.\n", "```\n", "- \n", "| | | |\n", "A: Yes.\nB: No.\n", "    pass\n", "<br/>\n"),
-    "exact-unicode": _of("\N{PARTY POPPER}", "\N{PARTY POPPER}\N{CONFETTI BALL}", "谢谢。", "我不知道，", "─", "z\u0337", "да, ", "\u200b"),
+    "exact-unicode": _of(
+        "\N{PARTY POPPER}",
+        "\N{PARTY POPPER}\N{CONFETTI BALL}",
+        "谢谢。",
+        "我不知道，",
+        "─",
+        "z\u0337",
+        "да, ",
+        "\u200b",
+    ),
     "spaces": _of("\n", " ", "\t", "\n\n", " \n", "\n\t", "\u00a0", "                \n", "\r\n"),
-    "counted-item": _counted("Item {n}: This is an item.\n", "{n}. Seoul (South Korea)\n", "Step {n}: Repeat.\n", "- Point {n}\n"),
+    "counted-item": _counted(
+        "Item {n}: This is an item.\n", "{n}. Seoul (South Korea)\n", "Step {n}: Repeat.\n", "- Point {n}\n"
+    ),
     "counted-bare": _counted("{n}, ", "{n}\n", "{n}. {n}\n", "{n} ", first=(1, 40), steps=(1, 2, 5)),
     "counted-years": _counted("In {n}, the company was sold. ", "{n}: no change\n", "({n}-{m}) ", first=(1700, 1950)),
-    "counted-code": _counted("a[{n}] = b[{n}] + c[{m}];\n", "x{n} = x{m}\n", "    case {n}: return {m};\n", "#define BIT_{n} {n}\n"),
+    "counted-code": _counted(
+        "a[{n}] = b[{n}] + c[{m}];\n", "x{n} = x{m}\n", "    case {n}: return {m};\n", "#define BIT_{n} {n}\n"
+    ),
     "counted-tests": _counted("def test_{n}():\n    assert f({n}) == {n}\n\n", "it('works {n}', () => ok({n}));\n"),
-    "counted-version": _counted("version 1.{n}.0 fixes bugs\n", "192.168.1.{n} is up\n", "Chapter {n}\n\nTo be written.\n\n"),
+    "counted-version": _counted(
+        "version 1.{n}.0 fixes bugs\n", "192.168.1.{n} is up\n", "Chapter {n}\n\nTo be written.\n\n"
+    ),
     "paragraph": paragraph_again,
     "two-paragraphs": two_paragraphs,
     "word-swapped": word_swapped,

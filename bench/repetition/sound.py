@@ -26,13 +26,16 @@ def getters(random: Random) -> str:
     """A class of properties that differ in their name only."""
     names = random.sample(NOUNS, random.choice([10, 25]))
     return "class Record:\n" + "\n".join(
-        f'    @property\n    def {name}(self) -> str:\n        """The {name}."""\n        return self._{name}\n' for name in names
+        f'    @property\n    def {name}(self) -> str:\n        """The {name}."""\n        return self._{name}\n'
+        for name in names
     )
 
 
 def unrolled(random: Random) -> str:
     """A loop written out."""
-    line = random.choice(["out[{n}] = a[{n}] * b[{n}];\n", "sum += x[{n}] * y[{n}];\n", "    case {n}: return f{n}(arg);\n"])
+    line = random.choice(
+        ["out[{n}] = a[{n}] * b[{n}];\n", "sum += x[{n}] * y[{n}];\n", "    case {n}: return f{n}(arg);\n"]
+    )
     return "".join(line.format(n=n) for n in range(random.choice([16, 32, 64])))
 
 
@@ -82,7 +85,12 @@ def song(random: Random) -> str:
     """Verses and a chorus."""
     chorus = "\n".join(clause(random) for _ in range(random.choice([4, 6]))) + "\n\n"
     verses = ("\n".join(clause(random) for _ in range(4)) + "\n\n" for _ in range(random.choice([3, 4, 5])))
-    return "".join(f"[Verse]\n{verse}[Chorus]\n{chorus}" for verse in verses) + "[Chorus]\n" + chorus + "la la la la la la\n" * 4
+    return (
+        "".join(f"[Verse]\n{verse}[Chorus]\n{chorus}" for verse in verses)
+        + "[Chorus]\n"
+        + chorus
+        + "la la la la la la\n" * 4
+    )
 
 
 def refrain(random: Random) -> str:
@@ -103,8 +111,8 @@ def bottles(random: Random) -> str:
     """The song that counts down."""
     first = random.choice([10, 20, 30])
     return "\n\n".join(
-        f"{n} bottles of milk on the wall, {n} bottles of milk. Take one down and pass it around, {n - 1} bottles of milk on "
-        "the wall."
+        f"{n} bottles of milk on the wall, {n} bottles of milk. Take one down and pass it around, {n - 1} bottles "
+        "of milk on the wall."
         for n in range(first, 0, -1)
     )
 
@@ -124,7 +132,7 @@ def alphabet(random: Random) -> str:
 
 def contract(random: Random) -> str:
     """Clauses of law, all of one mould."""
-    parties = "the Landlord and the Tenant hereby agree that, subject to applicable law and without prejudice to any other right,"
+    parties = "the Landlord and the Tenant hereby agree that, subject to applicable law and any other right,"
     return "\n\n".join(
         f"{n}. {random.choice(NOUNS).title()}. Notwithstanding anything to the contrary in this Agreement, {parties} "
         f"{clause(random)}, and that {clause(random)}. The foregoing shall survive the termination of this Agreement."
@@ -134,16 +142,25 @@ def contract(random: Random) -> str:
 
 def picture(random: Random) -> str:
     """Drawn with characters."""
-    width, height = random.choice([30, 60]), random.choice([10, 25])
-    shape = random.choice([lambda x, y: (x + y) % 7 < 3, lambda x, y: abs(x - width // 2) <= y, lambda x, y: x * y % 5 == 0])
-    return "\n".join("".join("#" if shape(x, y) else " " for x in range(width)) for y in range(height))
+    width, height, shape = random.choice([30, 60]), random.choice([10, 25]), random.choice(["stripes", "cone", "grid"])
+
+    def is_dark(x: int, y: int) -> bool:
+        if shape == "stripes":
+            return (x + y) % 7 < 3
+        return abs(x - width // 2) <= y if shape == "cone" else x * y % 5 == 0
+
+    return "\n".join("".join("#" if is_dark(x, y) else " " for x in range(width)) for y in range(height))
 
 
 def boxes(random: Random) -> str:
     """A diagram of boxes, and rules between sections."""
-    return "\n".join(
-        f"+{'-' * 40}+\n|{random.choice(NOUNS).center(40)}|\n+{'-' * 40}+\n{' ' * 20}|\n{' ' * 20}v" for _ in range(random.choice([4, 10]))
-    ) + f"\n{'=' * 80}\n{sentence(random)}\n{'=' * 80}"
+    return (
+        "\n".join(
+            f"+{'-' * 40}+\n|{random.choice(NOUNS).center(40)}|\n+{'-' * 40}+\n{' ' * 20}|\n{' ' * 20}v"
+            for _ in range(random.choice([4, 10]))
+        )
+        + f"\n{'=' * 80}\n{sentence(random)}\n{'=' * 80}"
+    )
 
 
 def pi(random: Random) -> str:
@@ -183,6 +200,7 @@ def tablature(random: Random) -> str:
 
 def chess(random: Random) -> str:
     """Moves."""
+
     def move() -> str:
         return f"{random.choice(['', 'N', 'B', 'R', 'Q'])}{random.choice('abcdefgh')}{random.randint(1, 8)}"
 

@@ -27,13 +27,12 @@ def status_table(random: Random) -> str:
 
 def csv_file(random: Random) -> str:
     """Measurements with a time stamp."""
-    rows = ("time,station,temperature,humidity,pressure",)
-    rows += tuple(
+    rows = tuple(
         f"2024-03-{1 + n // 24:02}T{n % 24:02}:00:00Z,{random.choice(CITIES)},{random.uniform(-9, 35):.1f},"
         f"{random.randint(20, 99)},{random.uniform(980, 1040):.1f}"
         for n in range(random.choice([60, 200, 400]))
     )
-    return "\n".join(rows)
+    return "\n".join(["time,station,temperature,humidity,pressure", *rows])
 
 
 def json_records(random: Random) -> str:
@@ -95,7 +94,7 @@ def listing(random: Random) -> str:
 def yaml_services(random: Random) -> str:
     """Services with the same keys."""
     return "services:\n" + "".join(
-        f"  {random.choice(NOUNS)}-{random.choice(NOUNS)}:\n    image: registry.example.com/{random.choice(NOUNS)}:1.{n}\n"
+        f"  {random.choice(NOUNS)}-{random.choice(NOUNS)}:\n    image: registry.org/{random.choice(NOUNS)}:1.{n}\n"
         f"    restart: always\n    environment:\n      LOG_LEVEL: {random.choice(['info', 'debug'])}\n"
         f'    ports:\n      - "{random.randint(3000, 9000)}:80"\n'
         for n in range(random.choice([10, 40]))
@@ -124,14 +123,13 @@ def counting(random: Random) -> str:
 
 def primes(random: Random) -> str:
     """The first primes, or squares, or powers."""
-    of = random.choice(
-        [
-            lambda n: [k for k in range(2, n * 6) if all(k % d for d in range(2, int(k**0.5) + 1))],
-            lambda n: [k * k for k in range(n)],
-            lambda n: [2**k for k in range(n // 4)],
-        ]
+    count = random.choice([60, 200])
+    sequences = (
+        [n for n in range(2, count * 6) if all(n % divisor for divisor in range(2, int(n**0.5) + 1))],
+        [n * n for n in range(count)],
+        [2**n for n in range(count // 4)],
     )
-    return ", ".join(map(str, of(random.choice([60, 200]))))
+    return ", ".join(map(str, random.choice(sequences)))
 
 
 def truth_table(random: Random) -> str:
@@ -158,7 +156,8 @@ def test_vectors(random: Random) -> str:
 def timetable(random: Random) -> str:
     """Departures every quarter of an hour."""
     return "\n".join(
-        f"{hour:02}:{minute:02}  line {random.randint(1, 9)}  to {random.choice(CITIES)}  platform {random.randint(1, 14)}"
+        f"{hour:02}:{minute:02}  line {random.randint(1, 9)}  to {random.choice(CITIES)}  platform "
+        f"{random.randint(1, 14)}"
         for hour in range(6, random.choice([10, 23]))
         for minute in (0, 15, 30, 45)
     )
@@ -168,19 +167,23 @@ def translations(random: Random) -> str:
     """Two languages side by side."""
     swap = str.maketrans("aeioustnr", "oiaeuzdml")
     return "".join(
-        f"English: {(text := sentence(random))}\nOther: {text.translate(swap)}\n\n" for _ in range(random.choice([10, 40]))
+        f"English: {(text := sentence(random))}\nOther: {text.translate(swap)}\n\n"
+        for _ in range(random.choice([10, 40]))
     )
 
 
 def numbered_ideas(random: Random) -> str:
     """A list of a hundred different things."""
-    return "\n".join(f"{n}. **{random.choice(NOUNS).title()}**: {clause(random)}." for n in range(1, random.choice([30, 101])))
+    return "\n".join(
+        f"{n}. **{random.choice(NOUNS).title()}**: {clause(random)}." for n in range(1, random.choice([30, 101]))
+    )
 
 
 def questions(random: Random) -> str:
     """A quiz with the same frame for each question."""
     return "".join(
-        f"**Question {n}:** What does {random.choice(NAMES)} say about the {random.choice(ADJECTIVES)} {random.choice(NOUNS)}?\n"
+        f"**Question {n}:** What does {random.choice(NAMES)} say about the {random.choice(ADJECTIVES)} "
+        f"{random.choice(NOUNS)}?\n"
         f"A) {random.choice(CITIES)}\nB) {random.choice(CITIES)}\nC) {random.choice(CITIES)}\nD) None of the above\n"
         f"**Answer:** {random.choice('ABCD')}\n\n"
         for n in range(1, random.choice([15, 41]))
@@ -191,8 +194,9 @@ def bibliography(random: Random) -> str:
     """References in one style."""
     return "\n".join(
         f"[{n}] {random.choice(NAMES)[0]}. {random.choice(NOUNS).title()} and {random.choice(NAMES)[0]}. "
-        f"{random.choice(NOUNS).title()}. \"The {random.choice(ADJECTIVES)} {random.choice(NOUNS)}.\" In Proceedings of the "
-        f"{random.choice(CITIES)} Conference, pages {(page := random.randint(1, 900))}-{page + 9}, {random.randint(1970, 2024)}."
+        f'{random.choice(NOUNS).title()}. "The {random.choice(ADJECTIVES)} {random.choice(NOUNS)}." In Proceedings of '
+        f"the {random.choice(CITIES)} Conference, pages {(page := random.randint(1, 900))}-{page + 9}, "
+        f"{random.randint(1970, 2024)}."
         for n in range(1, random.choice([20, 61]))
     )
 

@@ -68,7 +68,7 @@ def test_precision_and_recall_on_what_the_stand_in_wrote(
     score = Score.of(outcomes)
     with capsys.disabled():
         print(f"\nwritten by the stand-in: recall {score.recall:.3f}, precision {score.precision:.3f}, {score}")
-    assert score.endless >= 30
-    assert score.sound >= 30
-    assert score.recall >= 0.93
+    assert score.endless >= 25
+    assert score.sound >= 40
+    assert score.recall >= 0.9
     assert score.precision == 1.0

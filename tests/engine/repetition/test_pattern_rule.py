@@ -23,7 +23,9 @@ def smallest_pattern(ids: list[int], params: RepetitionParams) -> int:
     more=st.integers(1, 4),
     count=st.integers(2, 4),
 )
-def test_it_says_after_each_token_what_the_definition_says(ids: list[int], smallest: int, more: int, count: int) -> None:
+def test_it_says_after_each_token_what_the_definition_says(
+    ids: list[int], smallest: int, more: int, count: int
+) -> None:
     params = RepetitionParams("off", max_pattern_size=smallest + more, min_pattern_size=smallest, min_count=count)
     rule = PatternRule(params)
     for end, token in enumerate(ids, 1):

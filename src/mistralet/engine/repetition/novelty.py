@@ -51,7 +51,6 @@ class NoveltyModel:
         self._base = 0  # number of the first unit that is remembered
         self._units: list[bytes] = []
         self._steps: list[int] = []  # of numbers: how far from the number the pointer was at
-
         self._known: dict[bytes, int] = {}  # unit -> where it was last
         self._pairs: dict[tuple[bytes, bytes], int] = {}  # unit before, unit -> where
         self._contexts: dict[tuple[bytes, bytes, bytes], int] = {}  # shapes of three units -> what came after
@@ -62,16 +61,9 @@ class NoveltyModel:
 
     def push(self, kind: int, unit: bytes) -> int:
         """Take the next unit and say how new it is (a `Novelty`, as a plain number)."""
-        pointer, size = self.pointer, self.size
+        pointer = self._catch_up(unit)
         predicted = self._units[pointer - self._base] if pointer >= 0 else b""
-        if predicted != unit and pointer > self._base and (self._missed or self._followed >= _SETTLED):
-            # A unit was left out, or one was put in: the pointer catches up.
-            around = self._units[pointer - self._base - 1 : pointer - self._base + 2]
-            if unit in around:
-                pointer += around.index(unit) - 1
-                predicted = unit
         before, last = self._shapes
-        pair = (last, unit)
         shape, step = unit, 0
         if kind == _NUMBER:
             shape = b"0"
@@ -80,48 +72,63 @@ class NoveltyModel:
         elif kind == _SPACE:
             shape = b"\n" if b"\n" in unit else b"\t"
 
-        if predicted == unit:
+        follows_space = kind == _SPACE and self._after_space
+        if follows_space or predicted == unit:
             novelty = _FOLLOWED_MARK if kind else _FOLLOWED_WORD
-        elif kind == _NUMBER:
-            if step and (step in (1, -1) or step == self._steps[pointer - self._base]):
-                novelty = _COUNTED
-            else:
-                novelty = _MIXED_NUMBER if pair in self._pairs else _NEW_NUMBER
-        elif kind == _SPACE:
-            novelty = _FOLLOWED_MARK if self._after_space else _SPACED
-            predicted = b""
-        elif (known := self._known.get(unit)) is None:
-            novelty = _NEW
-        elif size - known > RECENT:
-            novelty = _OLD
-        elif pair not in self._pairs:
-            novelty = _NEW_PAIR
+        elif step and (step in (1, -1) or step == self._steps[pointer - self._base]):
+            novelty = _COUNTED
         else:
-            novelty = _MIXED_MARK if kind else _MIXED_WORD
+            novelty = self._compare(kind, unit, last)
 
-        self._units.append(unit)
-        self._steps.append(step)
-        self._known[unit] = self._pairs[pair] = size
-        self._shapes = (last, shape)
-        self._after_space = kind == _SPACE
-        self.size = size = size + 1
         if novelty <= _COUNTED:
             self._followed += 1
             self._missed = 0
-            behind = size - 1 - pointer if pointer >= 0 and predicted else 1
+            behind = 1 if follows_space else self.size - pointer
             self.distance += (behind - self.distance) / _SMOOTHING
         else:
             self._followed = 0
             self._missed += 1
-        if pointer >= 0:
-            self.pointer = pointer + 1 if self._missed <= _MISSES else -1
-        context = (before, last, shape)
+        self._known[unit] = self._pairs[last, unit] = self.size
+        self._units.append(unit)
+        self._steps.append(step)
+        self._shapes = (last, shape)
+        self._after_space = kind == _SPACE
+        self.size += 1
+        self._move_on(pointer, (before, last, shape))
+        return novelty
+
+    def _catch_up(self, unit: bytes) -> int:
+        """The pointer, moved by one if a unit was put in or left out."""
+        pointer, place = self.pointer, self.pointer - self._base
+        if place > 0 and self._units[place] != unit and (self._missed or self._followed >= _SETTLED):
+            if self._units[place - 1] == unit:
+                return pointer - 1
+            if self._units[place + 1 : place + 2] == [unit]:
+                return pointer + 1
+        return pointer
+
+    def _compare(self, kind: int, unit: bytes, last: bytes) -> int:
+        """How new a unit is that is not what the pointer says."""
+        if kind == _SPACE:
+            return _SPACED
+        if kind == _NUMBER:
+            return _MIXED_NUMBER if (last, unit) in self._pairs else _NEW_NUMBER
+        known = self._known.get(unit)
+        if known is None:
+            return _NEW
+        if self.size - known > RECENT:
+            return _OLD
+        if (last, unit) not in self._pairs:
+            return _NEW_PAIR
+        return _MIXED_MARK if kind else _MIXED_WORD
+
+    def _move_on(self, pointer: int, context: tuple[bytes, bytes, bytes]) -> None:
+        self.pointer = pointer + 1 if pointer >= 0 and self._missed <= _MISSES else -1
         if self._followed < _SETTLED:
             self.pointer = self._contexts.get(context, self.pointer)
-        self._contexts[context] = size
+        self._contexts[context] = self.size
         if len(self._units) == 2 * WINDOW:
             self._forget()
-        return novelty
 
     def fork(self) -> NoveltyModel:
         """A copy that goes its own way."""

@@ -71,8 +71,8 @@ class RepetitionWatchdog:
     def bias(self) -> dict[int, float]:
         """What to add to the logits of the next token: takes away from all that came after the last token before.
 
-        Only tokens that begin a unit are named, so that no word is broken, and none that has no text, such as the end of
-        the answer. Empty unless the last verdict was "steer".
+        Only tokens that begin a unit are named, so that no word is broken, and none without text, such as the end of an
+        answer. Empty unless the last verdict was "steer".
         """
         if self._size >= self._steered_until:
             return {}
