@@ -21,7 +21,7 @@ from mistralet.engine.repetition import RepetitionParams, RepetitionWatchdog, To
 from mistralet.hub.tiny import tiny_path
 from mistralet.tokenizer import BpeTokenizer
 
-# The rule at 3 repetitions of up to 128 tokens, as vllm-mlx #723 sets it, and at 10, which spares more sound texts.
+# vLLM's rule with patterns of up to 128 tokens, at 3 repetitions, and at 10, which spares more sound texts.
 _RULES = {
     "exact pattern x3": RepetitionParams("off", max_pattern_size=128, min_count=3),
     "exact pattern x10": RepetitionParams("off", max_pattern_size=128, min_count=10),
