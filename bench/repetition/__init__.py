@@ -1,0 +1,1 @@
+"""The repetition watchdog measured: texts without end, sound texts, and what it makes of them."""
