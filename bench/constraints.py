@@ -25,7 +25,7 @@ from mistralet.tokenizer import Tokenizer
 SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "schemas.json").read_text(encoding="utf-8"))
 TEMPERATURE = 2.0
 MAX_TOKENS = 200
-_STATE_DIM = 16
+_STATE_DIM = 8
 _SPREAD = 3.0  # of the scores, before the temperature
 
 
@@ -43,7 +43,7 @@ class RandomModel:
 
     def __init__(self, vocab_size: int, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
-        self._output = random.standard_normal((vocab_size, _STATE_DIM), dtype=np.float32)
+        self._output = random.standard_normal((_STATE_DIM, vocab_size), dtype=np.float32)
         self._input = random.standard_normal((vocab_size, _STATE_DIM), dtype=np.float32)
         self._recurrent = random.standard_normal((_STATE_DIM, _STATE_DIM), dtype=np.float32) / _STATE_DIM**0.5
 
@@ -51,15 +51,19 @@ class RandomModel:
         """Draw tokens that `matcher` allows until it, or `max_tokens`, ends the answer."""
         random = np.random.default_rng(seed)
         state = random.standard_normal(_STATE_DIM, dtype=np.float32)
-        row = np.zeros(mask_width(len(self._output)), dtype=np.int32)
+        vocab_size = self._output.shape[1]
+        row = np.zeros(mask_width(vocab_size), dtype=np.int32)
         answer = Answer([], "length")
         while len(answer.tokens) < max_tokens:
             begun = time.perf_counter()
             matcher.fill(row)
             answer.mask_seconds.append(time.perf_counter() - begun)
-            allowed = allowed_tokens(row, len(self._output))
-            scores = self._output[allowed] @ state * (_SPREAD / _STATE_DIM**0.5 / TEMPERATURE)
-            token = int(allowed[(scores + random.gumbel(size=len(scores))).argmax()])
+            allowed = allowed_tokens(row, vocab_size)
+            scores = np.einsum("d,dv->v", state, self._output)[allowed] * np.float32(
+                _SPREAD / _STATE_DIM**0.5 / TEMPERATURE
+            )
+            odds = np.exp(scores).cumsum(dtype=np.float64)
+            token = int(allowed[odds.searchsorted(random.random() * odds[-1], side="right")])
             matcher.accept(token)
             if token in stop_ids:
                 return Answer(answer.tokens, "stop", answer.mask_seconds)
@@ -80,8 +84,8 @@ def problem_of(answer: str, schema: dict[str, Any]) -> str | None:
 
     try:
         value = json.loads(answer, parse_float=_exact)
-    except ValueError as error:
-        return str(error)
+    except ValueError as damage:
+        return str(damage)
     exact = json.loads(json.dumps(schema), parse_float=_exact)
     validator = Draft202012Validator(exact, format_checker=Draft202012Validator.FORMAT_CHECKER)
     error = best_match(validator.iter_errors(value))
@@ -140,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.constraints", description=main.__doc__)
     parser.add_argument("--tekken", type=Path, help="a tekken.json; by default the vocabulary of tiny is used")
     parser.add_argument("--answers", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first answer to each schema")
     arguments = parser.parse_args()
     tokenizer = _tokenizer(arguments.tekken)
     compiler = ConstraintCompiler(tokenizer, tokenizer.stop_ids)
@@ -157,8 +162,9 @@ def main() -> None:
     )
     ends: Counter[str] = Counter()
     problems, seconds = [], []
+    seeds = range(arguments.seed, arguments.seed + arguments.answers // len(SCHEMAS))
     for name in SCHEMAS:
-        of_one = check_schema(compiler, model, tokenizer, name, range(arguments.answers // len(SCHEMAS)))
+        of_one = check_schema(compiler, model, tokenizer, name, seeds)
         ends += of_one[0]
         problems += of_one[1]
         seconds += of_one[2]

@@ -13,8 +13,8 @@ from mistralet.errors import ConstraintError
 MOST_CHARACTERS = 1 << 20
 _TOO_DEEP = "is nested too deeply; move its inner parts to '$defs'"
 
-# How JSON may be written: on one line, or with a line break and an indent wherever whitespace may be. At each place it is
-# bounded, or a model that runs into whitespace would never come out.
+# How JSON may be written: wherever whitespace may be, with a space, or a line break and an indent. It is bounded
+# at each place, or a model that runs into whitespace would never come out.
 JSON_OPTIONS: dict[str, Any] = {
     "whitespace_pattern": r" |\n[ \t]{0,32}",
     "item_separator": ",",
@@ -56,7 +56,7 @@ class Constraint:
 
     @classmethod
     def regex(cls, pattern: str) -> Constraint:
-        """Text that `pattern` matches as a whole, in the syntax of Rust's `regex`: no look-around, no back-references."""
+        """Text that `pattern` matches as a whole, in the syntax of Rust's `regex` (without look-around)."""
         from llguidance import LLMatcher
 
         return cls("regex", LLMatcher.grammar_from_regex(_require_text(pattern, "regex")))
@@ -91,7 +91,9 @@ def schema_text(schema: dict[str, Any] | str | bool) -> str:
     if value is True:
         value = {}
     if not isinstance(value, dict):
-        raise ConstraintError(f"The JSON schema is a {type(value).__name__}; give an object, such as {{'type': 'object'}}.")
+        raise ConstraintError(
+            f"The JSON schema is a {type(value).__name__}; give an object, such as {{'type': 'object'}}."
+        )
     try:
         text = json.dumps(value | {"x-guidance": JSON_OPTIONS}, ensure_ascii=False, allow_nan=False)
         problem = schema_problem(value)

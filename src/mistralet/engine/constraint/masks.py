@@ -69,7 +69,7 @@ class MaskFiller:
     def start(self, rows: Sequence[MaskRow], mask: Mask) -> FillingMask:
         """Begin to write the rows of `mask` that `rows` name; the others keep what they hold.
 
-        The row of a draft's token says what may follow it; those after the first token that may not come are not written.
+        The row of a draft's token says what may follow it; rows after the first that may not come stay.
         """
         return FillingMask(self._worker.submit(self._fill, rows, mask), rows)
 
@@ -79,12 +79,16 @@ class MaskFiller:
 
     def _fill(self, rows: Sequence[MaskRow], mask: Mask) -> None:
         from llguidance import LLExecutor
-        from llguidance.numpy import fill_next_token_bitmask_par_with_draft_tokens
+        from llguidance.numpy import fill_next_token_bitmask_par, fill_next_token_bitmask_par_with_draft_tokens
 
         if self._executor is None:
             self._executor = LLExecutor(self._threads)
-        matchers = [(row.matcher.raw, row.row, list(row.draft)) for row in rows]
-        fill_next_token_bitmask_par_with_draft_tokens(self._executor, matchers, mask)
+        plain = [(row.matcher.raw, row.row) for row in rows if not row.draft]
+        drafted = [(row.matcher.raw, row.row, list(row.draft)) for row in rows if row.draft]
+        if plain:
+            fill_next_token_bitmask_par(self._executor, plain, mask)
+        if drafted:
+            fill_next_token_bitmask_par_with_draft_tokens(self._executor, drafted, mask)
 
 
 def mask_width(vocab_size: int) -> int:

@@ -24,6 +24,7 @@ class Matcher:
 
     def __init__(self, raw: LLMatcher) -> None:
         self.raw = raw
+        self._after_end = 0  # stop tokens that followed the last text there can be: llguidance does not count them
 
     @property
     def is_complete(self) -> bool:
@@ -41,12 +42,16 @@ class Matcher:
         Raises:
             ConstraintError: the grammar does not allow it here; nothing can follow then.
         """
+        was_finished = self.is_finished
         self.raw.consume_token(token)
         self.check()
+        self._after_end += was_finished
 
     def rollback(self, count: int) -> None:
         """Forget the last `count` tokens that were accepted."""
-        self.raw.rollback(count)
+        uncounted = min(count, self._after_end)
+        self._after_end -= uncounted
+        self.raw.rollback(count - uncounted)
         self.check()
 
     def allowed_prefix(self, tokens: Sequence[int]) -> int:

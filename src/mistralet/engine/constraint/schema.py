@@ -11,7 +11,7 @@ _DATA = {"const", "default", "enum", "example", "examples"}
 # Their values map names, which are no keywords either, to schemas.
 _NAMED = {"$defs", "definitions", "patternProperties", "properties"}
 # Passes over the references of a schema; one whose references need more is not looked into further.
-_MOST_PASSES = 100
+_MOST_PASSES = 20
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
@@ -70,7 +70,7 @@ def _finite_references(schema: dict[str, Any]) -> set[str]:
 
 
 def _target(schema: Any, reference: str) -> Any:
-    """What a JSON pointer in `schema` leads to; True, which anything fits, if it is no such pointer or leads nowhere."""
+    """What a JSON pointer in `schema` leads to; True, which anything fits, if it is none or leads nowhere."""
     if reference != "#" and not reference.startswith("#/"):
         return True
     node = schema

@@ -1,8 +1,8 @@
 """The compilation of a grammar, and a process to try it in.
 
-Nothing inside the compiler bounds its time: `{"multipleOf": 999983}` takes it minutes, and a chain of 20,000 rules ends
-the process by overflowing its stack. So a grammar is first compiled by this file run as a script, which is stopped after
-a while, and only if that ends well in the process of the model: the same work, so it ends there as soon.
+Nothing inside the compiler bounds its time: `{"multipleOf": 999983}` takes it longer than anyone waits, and a chain of
+20,000 rules ends the process by overflowing its stack. So a grammar is first compiled by this file, run as a script that is
+stopped after a while, and only if that ends well in the process of the model: the same work, which ends as soon.
 
 The script reads lines of JSON: first a vocabulary, then grammars. It answers each grammar by what is wrong with it, or
 null, and the vocabulary by null. It imports nothing of mistralet, to start at once.
@@ -44,6 +44,7 @@ class Vocabulary:
         self._encode = encode
 
     def __call__(self, text: str) -> list[int]:
+        """The tokens of `text`."""
         return self._encode(text)
 
 
@@ -70,9 +71,11 @@ def compile_grammar(vocabulary: LLTokenizer, grammar: str) -> LLMatcher:
 
 def _answer_lines() -> None:
     pieces, stop_ids = json.loads(sys.stdin.readline())
-    vocabulary: LLTokenizer = load_vocabulary(
-        [piece.encode("latin-1") for piece in pieces], stop_ids, lambda text: vocabulary.greedy_tokenize(text)
-    )
+
+    def encode(text: str) -> list[int]:  # any way will do here
+        return vocabulary.greedy_tokenize(text)
+
+    vocabulary = load_vocabulary([piece.encode("latin-1") for piece in pieces], stop_ids, encode)
     print("null", flush=True)
     for line in sys.stdin:
         problem = compile_grammar(vocabulary, json.loads(line)).get_error()
