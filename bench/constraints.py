@@ -13,19 +13,29 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mistralet.engine.constraint import Constraint, ConstraintCompiler, Matcher, mask_width
+from mistralet.engine.constraint import (
+    Constraint,
+    ConstraintCompiler,
+    MaskFiller,
+    MaskRow,
+    Matcher,
+    mask_width,
+    new_mask,
+)
 from mistralet.tokenizer import Tokenizer
 
 SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "schemas.json").read_text(encoding="utf-8"))
 TEMPERATURE = 2.0
 MAX_TOKENS = 200
 _STATE_DIM = 8
+_PRODUCTS, _ROUNDS = 8, 31  # of matrices in a stand-in for a forward pass, and of timings
 _SPREAD = 3.0  # of the scores, before the temperature
 
 
@@ -123,6 +133,40 @@ def check_schema(
     return ends, problems, seconds
 
 
+def overlap(compiler: ConstraintCompiler, model: RandomModel, tokenizer: Tokenizer, rows: int) -> tuple[float, ...]:
+    """Milliseconds of a stand-in for a forward pass, of the masks of `rows` answers, and of both at once; medians.
+
+    The answers follow different schemas and are in the middle; every round computes their masks anew.
+    """
+    import torch
+
+    matchers = []
+    for index, name in zip(range(rows), cycle(SCHEMAS), strict=False):
+        matcher = compiler.compile(Constraint.json_schema(SCHEMAS[name]))
+        whole = model.generate(matcher, tokenizer.stop_ids, index, max_tokens=16).tokens
+        matchers.append(compiler.compile(Constraint.json_schema(SCHEMAS[name])))
+        for token in whole[: len(whole) // 2]:
+            matchers[-1].accept(token)
+    left, right = torch.randn(rows, 2048), torch.randn(2048, 8192)
+    mask = new_mask(rows, tokenizer.vocab_size)
+    filler = MaskFiller()
+
+    def forward() -> None:
+        for _ in range(_PRODUCTS):
+            torch.mm(left, right)
+
+    def fill(meanwhile: Callable[[], object]) -> None:
+        copies = [Matcher(matcher.raw.deep_copy()) for matcher in matchers]
+        work = filler.start([MaskRow(copy, row) for row, copy in enumerate(copies)], mask)
+        meanwhile()
+        work.wait()
+
+    ways = (forward, lambda: fill(lambda: None), lambda: fill(forward))
+    rounds = [[_seconds(way) * 1e3 for way in ways] for _ in range(_ROUNDS)]
+    filler.close()
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
+
+
 def _seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
@@ -168,6 +212,9 @@ def main() -> None:
         ends += of_one[0]
         problems += of_one[1]
         seconds += of_one[2]
+    for rows in (1, 8, 32):
+        alone, masks, both = overlap(compiler, model, tokenizer, rows)
+        print(f"{rows} rows: {alone:.2f} ms of matrix products, {masks:.2f} of masks, {both:.2f} of both at once")
     compiler.close()
     print(f"{ends.total()} answers: {ends['stop']} finished, of them {len(problems)} not fitting; {ends['length']} cut")
     print(*problems, sep="\n", end="\n" if problems else "")

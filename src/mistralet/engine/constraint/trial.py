@@ -1,8 +1,9 @@
 """The compilation of a grammar, and a process to try it in.
 
 Nothing inside the compiler bounds its time: `{"multipleOf": 999983}` takes it longer than anyone waits, and a chain of
-20,000 rules ends the process by overflowing its stack. So a grammar is first compiled by this file, run as a script that is
-stopped after a while, and only if that ends well in the process of the model: the same work, which ends as soon.
+20,000 rules ends the process by overflowing its stack. So a grammar is first compiled by this file, run as a script and
+stopped after a while; only if that ends well it is compiled in the process of the model, where the same work ends as
+soon.
 
 The script reads lines of JSON: first a vocabulary, then grammars. It answers each grammar by what is wrong with it, or
 null, and the vocabulary by null. It imports nothing of mistralet, to start at once.
