@@ -33,3 +33,7 @@ class ImageError(MistraletError):
 
 class UsageError(MistraletError):
     """A command was called with a value it cannot take."""
+
+
+class ConstraintError(MistraletError):
+    """A schema, regex, grammar or list of choices for the answer is invalid, impossible, or too large to hold to."""

@@ -1,0 +1,19 @@
+"""Answers that fit a grammar: which tokens may come next, through llguidance."""
+
+from mistralet.engine.constraint.compiler import ConstraintCompiler
+from mistralet.engine.constraint.constraint import Constraint, schema_text
+from mistralet.engine.constraint.masks import FillingMask, MaskFiller, MaskRow, forbid, mask_width, new_mask
+from mistralet.engine.constraint.matcher import Matcher
+
+__all__ = [
+    "Constraint",
+    "ConstraintCompiler",
+    "FillingMask",
+    "MaskFiller",
+    "MaskRow",
+    "Matcher",
+    "forbid",
+    "mask_width",
+    "new_mask",
+    "schema_text",
+]
