@@ -40,8 +40,9 @@ def distribution(scores: Tensor, row: SamplerRow) -> Tensor:
     if params.top_k or params.top_p < 1:
         order = changed.sort(descending=True, stable=True).indices
         weights[order[params.top_k or len(order) :]] = 0
-        before = weights[order].cumsum(0) - weights[order]
-        weights[order[before >= params.top_p * weights.sum()]] = 0
+        sums = weights[order].cumsum(0)
+        lightest = weights[order[min(int((sums < params.top_p * sums[-1]).sum()), len(order) - 1)]]
+        weights[weights < lightest] = 0
     return weights / weights.sum()
 
 
