@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from mistralet.engine import Engine, Generation, SamplingParams
 from mistralet.engine import engine as engine_module
 from mistralet.engine.engine import common_prefix
+from mistralet.engine.sampling import Sampled, SamplerRow
 from mistralet.errors import PromptError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt, PromptImage
 from mistralet.ops import blocks_for
@@ -87,12 +88,9 @@ def test_a_prompt_read_in_chunks_gives_the_same_scores(
     seen, progress = [], []
 
     class RecordingSampler:
-        def __init__(self, params: SamplingParams) -> None:
-            self.params = params
-
-        def __call__(self, logits: Tensor) -> int:
-            seen.append(logits)
-            return 7
+        def __call__(self, logits: Tensor, _rows: Sequence[SamplerRow]) -> list[Sampled]:
+            seen.append(logits[0].clone())
+            return [Sampled(7)]
 
     monkeypatch.setattr(engine_module, "PREFILL_CHUNK", chunk)
     monkeypatch.setattr(engine_module, "Sampler", RecordingSampler)

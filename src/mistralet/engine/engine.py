@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mistralet.engine.sampling import Sampler, SamplingParams
-from mistralet.errors import PromptError
+from mistralet.engine.sampling import Sampler, SamplerRow, SamplingParams
+from mistralet.errors import EngineError, PromptError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
 
 # Tokens that go through the model together while a prompt is read: bounds the memory of activations.
@@ -62,6 +62,7 @@ class Engine:
         self.device = model.norm.weight.device
         half = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float16
         self.cache = KVCache(model.config, kv_dtype or half, self.device)
+        self._sampler = Sampler()
         self._cached = Prompt([])  # what the cache holds
         self._running = 0  # the number of the generation that the cache belongs to
 
@@ -97,16 +98,22 @@ class Engine:
         started = first_token_at = time.perf_counter()
         room = self.model.config.max_position_embeddings - len(prompt.ids)
         limit = min(room, params.max_tokens or room)
-        sampler = Sampler(params)
+        output: list[int] = []
+        row = SamplerRow(params, prompt.ids, output, self.stop_ids)
+        stop_ids = params.stop_ids(self.stop_ids)
         self._running += 1
         mine = self._running
         stats.cached_tokens = self._keep_common_prefix(prompt)
         logits = self._prefill(prompt, stats.cached_tokens, on_prefill)
         while True:
-            token = sampler(logits)
-            if token in self.stop_ids:
+            sampled = self._sampler(logits[None], [row])[0]
+            if sampled.problem is not None:
+                raise EngineError(sampled.problem)
+            token = sampled.token
+            if token in stop_ids:
                 stats.finish_reason = "stop"
                 return
+            output.append(token)
             stats.output_tokens += 1
             now = time.perf_counter()
             if stats.output_tokens == 1:

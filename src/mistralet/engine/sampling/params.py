@@ -42,9 +42,9 @@ _RANGES: dict[str, tuple[str, float, float]] = {
 class SamplingParams:
     """How to choose tokens, and when to stop; names and meanings are those of OpenAI and vLLM.
 
-    Scores are changed in this order: repetition, frequency and presence penalty, DRY, `logit_bias`, tokens forbidden by
-    `min_tokens` or a constraint. They become probabilities by `temperature`, of which `min_p`, then `top_k`, then `top_p`
-    keep the likeliest: of equals at the edge, `top_k` keeps those with the lower ids, `top_p` all.
+    Scores are changed in this order: repetition, frequency and presence penalty, DRY, `logit_bias`, tokens forbidden
+    by `min_tokens` or a constraint. They become probabilities by `temperature`, of which `min_p`, then `top_k`, then
+    `top_p` keep the likeliest: of equals at the edge, `top_k` keeps those with the lower ids, `top_p` all.
 
     Raises:
         UsageError: a value is out of range.
@@ -62,7 +62,9 @@ class SamplingParams:
     dry_base: float = 1.75
     dry_allowed_length: int = 2  # tokens: a repeated sequence so long is not to go on
     dry_range: int = 0  # how many of the last tokens are searched; 0: all
-    dry_sequence_breakers: Sequence[str | int] = DEFAULT_BREAKERS  # repetition is counted from them on; texts or token ids
+    dry_sequence_breakers: Sequence[str | int] = (
+        DEFAULT_BREAKERS  # repetition is counted from them on; texts or token ids
+    )
     logit_bias: Mapping[int, float] = field(default_factory=dict)  # token id: from -100 to 100, added to its score
 
     stop: Sequence[str] = ()  # the text ends before the first of these

@@ -70,7 +70,9 @@ def score(scores: Tensor, token: int, alternatives: int) -> Sampled:
         return Sampled(-1, problem=NOT_A_NUMBER)
     logprobs = scores.double().log_softmax(0).float()
     likeliest = scores.sort(descending=True, stable=True).indices[:alternatives]
-    return Sampled(token, float(logprobs[token]), list(zip(likeliest.tolist(), logprobs[likeliest].tolist(), strict=True)))
+    return Sampled(
+        token, float(logprobs[token]), list(zip(likeliest.tolist(), logprobs[likeliest].tolist(), strict=True))
+    )
 
 
 def changed_scores(scores: Tensor, row: SamplerRow) -> Tensor:
@@ -104,8 +106,10 @@ def _penalise_seen(scores: Tensor, params: SamplingParams, changes: ScoreChanges
 
 
 def _add(scores: Tensor, ids: Sequence[int], values: Sequence[float]) -> None:
-    known = _within(ids, scores)
-    scores[known] += torch.tensor(values, dtype=torch.float32)[torch.tensor(ids, dtype=torch.int64) < len(scores)]
+    # One after the other, as an id may come twice.
+    for token, value in zip(ids, values, strict=True):
+        if token < len(scores):
+            scores[token] += value
 
 
 def _within(ids: Sequence[int], scores: Tensor) -> Tensor:
