@@ -31,6 +31,10 @@ class ImageError(MistraletError):
     """An image cannot be read, is too large, or was given to a model without vision."""
 
 
+class EngineError(MistraletError):
+    """A request cannot go on: no token can be chosen for it."""
+
+
 class UsageError(MistraletError):
     """A command was called with a value it cannot take."""
 

@@ -122,10 +122,10 @@ def test_guesses_within_a_grammar_change_nothing(engine: Engine, monkeypatch: py
 
 
 class WordTokenizer(LetterTokenizer):
-    """Ids from 100 on are words."""
+    """Ids from 100 on are words, of three equal Greek letters each."""
 
     def token_bytes(self, token_id: int) -> bytes:
-        return super().token_bytes(token_id) if token_id < 100 else f" word{token_id}".encode()
+        return super().token_bytes(token_id) if token_id < 100 else (chr(ord("α") + token_id - 100) * 3 + " ").encode()
 
 
 def word_engine(prompt_lookup: bool = False, **options: int) -> Engine:
@@ -133,8 +133,8 @@ def word_engine(prompt_lookup: bool = False, **options: int) -> Engine:
     return Engine(MODEL, WordTokenizer(stop_ids=[STOP]), chosen)
 
 
-LOOP = Constraint.regex("( word110 word111 word112){300}")
-SEVERAL = Constraint.regex("( word110 word11[12] word11[1-9]){300}")
+LOOP = Constraint.regex("(κκκ λλλ μμμ ){300}")
+SEVERAL = Constraint.regex("(κκκ (λλλ|μμμ) (ααα|βββ|γγγ|δδδ) ){300}")
 
 
 @pytest.mark.parametrize(("policy", "reason"), [("off", "length"), ("stop", "repetition"), ("steer", "repetition")])
@@ -154,7 +154,7 @@ def test_vllms_rule_ends_an_answer_where_it_says() -> None:
     (answer,) = engine.generate([Request(Prompt([1, 40]), WILD, constraint=LOOP, repetition=repetition)])
     engine.close()
     assert answer.finish_reason == "repetition"
-    assert answer.text == " word110 word111 word112" * 3
+    assert answer.text == "κκκ λλλ μμμ " * 3
 
 
 @pytest.mark.parametrize("prompt_lookup", [False, True])
