@@ -86,26 +86,41 @@ float block_maxima(const float* scores, int64_t vocab, float* maxima) {
   return nans ? kNaN : largest;
 }
 
-// How scores become weights.
+// How scores become weights: exp(x) = 2^(x log2 e), where x = (score - largest) / temperature.
 template <class Isa>
 struct Weighing {
-  float largest;              // score
-  float inverse_temperature;
-  float least;                // weight that counts
-  float lowest;               // exponent that may reach it; lower ones need not be looked at
+  float largest;     // score
+  float factor;      // log2(e) / temperature
+  float least;       // weight that counts; lighter ones are 0
 
   Weighing(float largest_score, float temperature, float least_weight)
-      : largest(largest_score), inverse_temperature(1.0f / temperature), least(least_weight),
-        lowest(__builtin_logf(least_weight) - 0.01f) {}
+      : largest(largest_score), factor(1.44269504f / temperature), least(least_weight) {}
 
-  bool may_weigh(float score) const { return (score - largest) * inverse_temperature >= lowest; }
+  float exponent(float score) const { return (score - largest) * factor; }
 };
 
+// What exponent a weight must have to be `weight` or more, with some room for rounding: a block whose largest score has
+// less need not be looked at.
+template <class Isa>
+float lowest_exponent(float weight) {
+  return __builtin_log2f(weight) - 0.01f;
+}
+
+// 2^(n + r) with |r| <= 1/2: 2^r by its series to the sixth power (relative error below 3e-7), in pairs of terms, which
+// wait for each other less than terms one by one.
 template <class Isa>
 typename Isa::Float weigh(typename Isa::Float scores, const Weighing<Isa>& weighing) {
-  const auto below = Isa::sub(scores, Isa::splat_float(weighing.largest));
-  const auto weight = exponential<Isa>(Isa::mul(below, Isa::splat_float(weighing.inverse_temperature)));
-  return Isa::or_zero_below(weight, Isa::splat_float(weighing.least));
+  const auto constant = [](float value) { return Isa::splat_float(value); };
+  auto x = Isa::mul(Isa::sub(scores, constant(weighing.largest)), constant(weighing.factor));
+  x = Isa::maximum(x, constant(-126.0f));  // below it the power is no normal number
+  const auto n = Isa::round(x);
+  const auto r = Isa::sub(x, Isa::to_floats(n)), square = Isa::mul(r, r);
+  const auto terms01 = Isa::fma(r, constant(0.693147181f), constant(1.0f));
+  const auto terms23 = Isa::fma(r, constant(0.0555041087f), constant(0.240226507f));
+  const auto terms45 = Isa::fma(r, constant(0.00133335581f), constant(0.00961812911f));
+  const auto terms456 = Isa::fma(square, constant(0.000154035304f), terms45);
+  const auto series = Isa::fma(square, Isa::fma(square, terms456, terms23), terms01);
+  return Isa::or_zero_below(Isa::mul(series, Isa::power_of_two(n)), constant(weighing.least));
 }
 
 // The weights of a block, and their sum.
@@ -127,10 +142,11 @@ template <class Isa>
 double weigh_all(const float* scores, int64_t vocab, const float* maxima, const Weighing<Isa>& weighing, float* sums,
                  float* weights) {
   float padded[kScoreBlock], passing[kScoreBlock];
+  const float lowest = lowest_exponent<Isa>(weighing.least);
   double total = 0.0;
   for (int64_t block = 0; block < score_blocks(vocab); ++block) {
     sums[block] = 0.0f;
-    if (!weighing.may_weigh(maxima[block])) continue;
+    if (weighing.exponent(maxima[block]) < lowest) continue;
     float* target = weights != nullptr ? weights + block * kScoreBlock : passing;
     sums[block] = weigh_block<Isa>(whole_block<Isa>(scores, block * kScoreBlock, vocab, padded), weighing, target);
     total += sums[block];
@@ -162,10 +178,12 @@ void find_largest(const float* scores, int64_t vocab, int64_t k, const SampleRoo
 
 // Calls `body(id, weight)` for each weight that is at least `low` and below `high`.
 template <class Isa, class Body>
-void for_each_between(const SampleRoom& room, int64_t blocks, float low, float high, Body&& body) {
+void for_each_between(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, float low, float high,
+                      Body&& body) {
+  const float lowest = lowest_exponent<Isa>(low);
   const auto lows = Isa::splat_float(low), highs = Isa::splat_float(high);
   for (int64_t block = 0; block < blocks; ++block) {
-    if (room.sums[block] < low) continue;
+    if (weighing.exponent(room.maxima[block]) < lowest || room.sums[block] == 0.0f) continue;
     for (int64_t id = block * kScoreBlock; id < (block + 1) * kScoreBlock; id += Isa::kLanes) {
       const auto weights = Isa::load_floats(room.weights + id);
       int lanes = Isa::lanes_at_least(weights, lows) & ~Isa::lanes_at_least(weights, highs);
@@ -193,13 +211,13 @@ static inline float lightest_of_class(int number) {
 // The lightest of the fewest weights that make up `wanted` (Holtzman et al. 2019, "nucleus"). They are added up by classes,
 // the heaviest ones first and no lighter ones than needed; only those of the last class are put in order.
 template <class Isa>
-float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, double wanted) {
+float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, double wanted) {
   double kept = 0.0;
   float high = 2.0f;
   for (const float low : {0x1p-4f, 0x1p-8f, 0x1p-16f, lightest_of_class(0)}) {
     const int first = weight_class(low), end = weight_class(high);
     for (int i = first; i < end; ++i) room.classes[i] = 0.0;
-    for_each_between<Isa>(room, blocks, low, high,
+    for_each_between<Isa>(room, blocks, weighing, low, high,
                           [&](int64_t, float weight) { room.classes[weight_class(weight)] += weight; });
     high = low;
     for (int i = end - 1; i >= first; --i) {
@@ -208,7 +226,7 @@ float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, double wanted)
         continue;
       }
       int64_t count = 0;
-      for_each_between<Isa>(room, blocks, lightest_of_class(i), lightest_of_class(i + 1), [&](int64_t id, float weight) {
+      for_each_between<Isa>(room, blocks, weighing, lightest_of_class(i), lightest_of_class(i + 1), [&](int64_t id, float weight) {
         room.candidates[count++] = {weight, static_cast<int32_t>(id)};
       });
       sort_by_value(room.candidates, count);
@@ -222,13 +240,14 @@ float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, double wanted)
   return 0.0f;  // rounding has left less than was wanted: all
 }
 
-// Sums of the weights that are at least `least`.
+// The sums again, now of the weights that are at least `weighing.least`.
 template <class Isa>
-double sum_at_least(const SampleRoom& room, int64_t blocks, float least) {
-  const auto limit = Isa::splat_float(least);
+double sum_kept(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing) {
+  const float lowest = lowest_exponent<Isa>(weighing.least);
+  const auto limit = Isa::splat_float(weighing.least);
   double total = 0.0;
   for (int64_t block = 0; block < blocks; ++block) {
-    if (room.sums[block] < least) {
+    if (weighing.exponent(room.maxima[block]) < lowest || room.sums[block] == 0.0f) {
       room.sums[block] = 0.0f;
       continue;
     }
@@ -274,9 +293,9 @@ int32_t draw_from_all(const float* scores, int64_t vocab, float top_p, double sh
   double total = weigh_all<Isa>(scores, vocab, room.maxima, weighing, room.sums, is_cut ? room.weights : nullptr);
   if (is_cut) {
     const int64_t blocks = score_blocks(vocab);
-    const float least = lightest_of_nucleus<Isa>(room, blocks, static_cast<double>(top_p) * total);
+    const float least = lightest_of_nucleus<Isa>(room, blocks, weighing, static_cast<double>(top_p) * total);
     if (least > weighing.least) weighing.least = least;
-    total = sum_at_least<Isa>(room, blocks, weighing.least);
+    total = sum_kept<Isa>(room, blocks, weighing);
   }
   return locate<Isa>(scores, vocab, share * total, weighing, room.sums);
 }
