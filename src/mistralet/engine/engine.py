@@ -16,9 +16,9 @@ from mistralet.engine.answer import Answer
 from mistralet.engine.batch_builder import BatchBuilder
 from mistralet.engine.block_pool import BlockPool
 from mistralet.engine.constraint import ConstraintCompiler, Matcher
-from mistralet.engine.contents import root_digest
 from mistralet.engine.drawing import Drawing
 from mistralet.engine.events import Event, EventKind, Listener
+from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
@@ -48,9 +48,11 @@ class Engine:
         name: str = "",
         listener: Listener | None = None,
         draft_model: MistralSmall | None = None,
+        library: KVLibrary | None = None,
     ) -> None:
         """
         Args:
+            library: keeps long prompts on disk.
             draft_model: guesses tokens ahead, in place of prompt lookup; of the same vocabulary.
             name: the model's identity, for caches that outlive the process.
             listener: told of everything that happens.
@@ -61,9 +63,10 @@ class Engine:
         self.context = model.config.max_position_embeddings
         kv_dtype = options.kv_dtype_of(model)
         self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
-        self.pool = BlockPool(self.cache.blocks, root_digest(name))
+        self.library = library
+        self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
         self.drafter = self._new_drafter(options, draft_model, kv_dtype)
-        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block)
+        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
         self.batches = BatchBuilder(model)
         self.drawing = Drawing(model.config.vocab_size)
         self.compiler = ConstraintCompiler(tokenizer, tokenizer.stop_ids)
@@ -321,6 +324,7 @@ class Engine:
         if not added:
             return
         if not stats.output_tokens:
+            self._keep(sequence)
             stats.time_to_first_token = now - sequence.arrived
             self._tell("first_token", sequence, seconds=stats.time_to_first_token)
         stats.output_tokens += added
@@ -343,6 +347,23 @@ class Engine:
     def _copy_block(self, source: int, target: int) -> None:
         self.cache.copy_block(source, target)
         self.drafter.copy_block(source, target)
+
+    def _restore(self, sequence: Sequence) -> int:
+        """Take from the library what it has of a prompt; how many tokens are in the cache now."""
+        if self.library is None:
+            return sequence.computed
+        digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
+        end = self.library.length(digests, sequence.computed)
+        blocks = [block.index for block in sequence.blocks]
+        return self.library.load(digests, sequence.computed, end, self.cache, blocks)
+
+    def _keep(self, sequence: Sequence) -> None:
+        """Put a prompt that was just read into the library, if it is long or to be kept under a name."""
+        name = sequence.request.keep_as
+        if self.library is None or (sequence.prompt_length < SHORTEST and name is None):
+            return
+        digests = sequence.digests[: sequence.prompt_length // BLOCK_SIZE]
+        self.library.save(digests, self.cache, [block.index for block in sequence.blocks], name)
 
     def _new_drafter(self, options: EngineOptions, model: MistralSmall | None, kv_dtype: torch.dtype) -> Drafter:
         if model is not None:

@@ -25,6 +25,7 @@ class Request:
     params: SamplingParams = field(default_factory=SamplingParams)
     constraint: Constraint | None = None  # that the answer's text fits
     repetition: RepetitionParams = field(default_factory=RepetitionParams)  # what to do about endless answers
+    keep_as: str | None = None  # a name under which the library keeps the prompt
     priority: int = 0  # lower runs first; equals run in the order they came
     id: str = field(default_factory=lambda: uuid4().hex)
 
