@@ -292,6 +292,40 @@ def test_streams_of_one_engine_share_its_steps_and_keep_their_own_tokens(new_eng
     assert tokens == [answer(new_engine(), prompt).token_ids for prompt in prompts]
 
 
+def test_logprobs_are_those_of_the_models_scores(new_engine: NewEngine, model: MistralSmall) -> None:
+    prompt = Prompt(text(9))
+    completion = answer(new_engine(), prompt, replace(GREEDY, temperature=2.0, logprobs=3))
+    assert [sampled.token for sampled in completion.logprobs] == completion.token_ids
+    for count, sampled in enumerate(completion.logprobs):
+        scores = recomputed(model, extended(prompt, completion.token_ids[:count])).log_softmax(0)
+        assert sampled.logprob == pytest.approx(float(scores[sampled.token]), abs=1e-4)
+        assert [token for token, _ in sampled.top_logprobs] == scores.topk(3).indices.tolist()
+
+
+@pytest.mark.parametrize("prefill_tokens", [4, 512])
+def test_logprobs_of_a_prompt_are_told_also_if_it_is_cached(
+    prefill_tokens: int, new_engine: NewEngine, model: MistralSmall
+) -> None:
+    engine, prompt = new_engine(prefill_tokens=prefill_tokens), Prompt(text(20))
+    answer(engine, prompt)
+    params = replace(GREEDY, prompt_logprobs=2)
+    first, second = engine.generate([Request(prompt, params), Request(Prompt(text(5)), params)])
+    assert len(first.prompt_logprobs) == 19
+    assert len(second.prompt_logprobs) == 4
+    for place, sampled in enumerate(first.prompt_logprobs):
+        scores = recomputed(model, Prompt(prompt.ids[: place + 1])).log_softmax(0)
+        assert sampled.token == prompt.ids[place + 1]
+        assert sampled.logprob == pytest.approx(float(scores[sampled.token]), abs=1e-4)
+        assert len(sampled.top_logprobs) == 2
+    assert answer(engine, prompt).prompt_logprobs == []
+
+
+def test_token_ids_outside_the_vocabulary_are_refused(new_engine: NewEngine) -> None:
+    for ids in ([1, 128], [-1, 1]):
+        with pytest.raises(PromptError, match=r"outside the vocabulary \(0 to 127\)"):
+            new_engine().add(Request(Prompt(ids), GREEDY))
+
+
 def test_a_lower_priority_number_runs_first(new_engine: NewEngine) -> None:
     engine = new_engine(max_sequences=1)
     for name, priority in (("late", 5), ("soon", 0), ("sooner", -1)):
