@@ -47,9 +47,23 @@ struct Avx2 {
   // Products of two codes with activations from -127 to 127 are added in 16 bits as often as they cannot overflow:
   // 8 times 2 * 15 * 127, 4 times 2 * 31 * 127, 2 times 2 * 63 * 127, once 2 * 128 * 127.
   template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
+    // Sums of 32 bits need registers beside those of 16: fewer rows at a time.
+    constexpr int kRowsAtOnce = Bits == 4 || Bits == 8 || Rows < 3 ? Rows : 3;
+    #pragma GCC unroll 8
+    for (int first = 0; first < Rows; first += kRowsAtOnce) {
+      constexpr int kLeft = Rows % kRowsAtOnce;
+      if (kLeft == 0 || first + kRowsAtOnce <= Rows) {
+        dots_of_rows<Bits, kRowsAtOnce, Quads>(codes, x + first * kGroup, out + first);
+      } else {
+        dots_of_rows<Bits, kLeft, Quads>(codes, x + first * kGroup, out + first);
+      }
+    }
+  }
+  template <int Bits, int Rows, int Quads> static void dots_of_rows(const uint8_t* codes, const int8_t* x, Int (*out)[2]) {
     constexpr int kSafe = Bits == 4 ? 8 : Bits == 5 ? 4 : Bits == 6 ? 2 : 1;
     constexpr int kRun = kSafe < Quads ? kSafe : Quads;
     const Int ones = _mm256_set1_epi16(1);
+    Int totals[Rows][2];
     #pragma GCC unroll 8
     for (int run = 0; run < Quads; run += kRun) {
       Int sums[Rows][2];
@@ -70,9 +84,12 @@ struct Avx2 {
       for (int m = 0; m < Rows; ++m) {
         for (int v = 0; v < 2; ++v) {
           const Int wide = _mm256_madd_epi16(sums[m][v], ones);
-          out[m][v] = run == 0 ? wide : add(out[m][v], wide);
+          totals[m][v] = run == 0 ? wide : add(totals[m][v], wide);
         }
       }
+    }
+    for (int m = 0; m < Rows; ++m) {
+      for (int v = 0; v < 2; ++v) out[m][v] = totals[m][v];
     }
   }
   template <int Bits> static Int multiply_pairs(Int weights, Int activations) {

@@ -137,14 +137,18 @@ inline void sum_group(const Group& group, const Tile& tile, int64_t place, typen
   }
 }
 
-// Adds `count` groups of a panel, of which `first` is the first, for all rows of a tile to `out[row][lane]`.
+// The product with `count` groups of a panel, of which `first` is the first, for all rows of a tile into
+// `out[row * stride + lane]`; on top of what is there, if `add`.
 template <class Isa, class F, int Rows>
-inline void add_groups(const Group* groups, int64_t first, int64_t count, const Tile& tile, float (*out)[kPanelRows]) {
+inline void multiply_groups(const Group* groups, int64_t first, int64_t count, const Tile& tile, bool add, float* out,
+                            int64_t stride) {
   constexpr int kVectors = Isa::kVectors, kLanes = Isa::kLanes;
   using Float = typename Isa::Float;
   Float sums[Rows][kVectors];
   for (int m = 0; m < Rows; ++m) {
-    for (int v = 0; v < kVectors; ++v) sums[m][v] = Isa::load_floats(out[m] + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) {
+      sums[m][v] = add ? Isa::load_floats(out + m * stride + v * kLanes) : Isa::zero_floats();
+    }
   }
   for (int64_t g = 0; g < count; ++g) {
     const Group& group = groups[g];
@@ -168,23 +172,21 @@ inline void add_groups(const Group* groups, int64_t first, int64_t count, const 
     }
   }
   for (int m = 0; m < Rows; ++m) {
-    for (int v = 0; v < kVectors; ++v) Isa::store_floats(out[m] + v * kLanes, sums[m][v]);
+    for (int v = 0; v < kVectors; ++v) Isa::store_floats(out + m * stride + v * kLanes, sums[m][v]);
   }
 }
 
-// The product with unpacked groups into `out`, [activation rows][rows]; on top of what is there, if `add`.
+// The same into `out`, [activation rows][rows], where the last panel may be narrower than 16 rows.
 template <class Isa, class F, int Rows>
 void multiply_tile(const Group* groups, int64_t first, int64_t count, const Tile& tile, bool add, float* out,
                    int64_t rows, int64_t row) {
-  // Sums go through a small buffer, since the last panel may be narrower than 16 rows.
-  alignas(kRegister) float sums[Rows][kPanelRows] = {};
-  const int64_t width = rows - row < kPanelRows ? rows - row : kPanelRows;
+  const int64_t width = rows - row;
   float* target = out + tile.first_row * rows + row;
-  if (add) {
-    for (int m = 0; m < Rows; ++m) __builtin_memcpy(sums[m], target + m * rows, width * sizeof(float));
-  }
-  add_groups<Isa, F, Rows>(groups, first, count, tile, sums);
-  for (int m = 0; m < Rows; ++m) __builtin_memcpy(target + m * rows, sums[m], width * sizeof(float));
+  if (width >= kPanelRows) return multiply_groups<Isa, F, Rows>(groups, first, count, tile, add, target, rows);
+  float wide[Rows * kPanelRows] = {};
+  for (int m = 0; add && m < Rows; ++m) __builtin_memcpy(wide + m * kPanelRows, target + m * rows, width * sizeof(float));
+  multiply_groups<Isa, F, Rows>(groups, first, count, tile, add, wide, kPanelRows);
+  for (int m = 0; m < Rows; ++m) __builtin_memcpy(target + m * rows, wide + m * kPanelRows, width * sizeof(float));
 }
 
 // Multiplies panels `first_panel` to `last_panel`; `out` is [activation rows][rows].
