@@ -7,13 +7,14 @@ namespace mistralet {
 namespace {
 
 struct Avx512 {
-  static constexpr int kLanes = 16;
+  static constexpr int kLanes = 16, kVectors = 1;
   static constexpr int kTileRows = 12;  // their sums, the codes and scales fill the 32 registers
-  static constexpr bool kDotsFirst = false;
+  static constexpr bool kSignedBytes = false;
   using Int = __m512i;
   using Float = __m512;
 
   static Int load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static void store(uint8_t* p, Int a) { _mm512_storeu_si512(p, a); }
   static Int mask_bytes(Int a, char mask) { return _mm512_and_si512(a, _mm512_set1_epi8(mask)); }
   static Int bit_or(Int a, Int b) { return _mm512_or_si512(a, b); }
   template <int N> static Int shift_left(Int a) { return _mm512_slli_epi16(a, N); }
@@ -39,16 +40,12 @@ struct Avx512 {
     __builtin_memcpy(&bits, p, 4);
     return _mm512_set1_epi32(bits);
   }
-  template <int Quads> static Int add_dot(Int sum, const Int* codes, const int8_t* x) {
-    for (int q = 0; q < Quads; ++q) sum = _mm512_dpbusd_epi32(sum, codes[q], quad(x + 4 * q));
-    return sum;
-  }
-  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
-    return add_dot<Quads>(zero(), codes, x);
-  }
-  // Codes of 8 bits lie as excess 128.
-  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t* sum) {
-    return sub_ints(add_dot<Quads>(zero(), codes, x), shift_ints_left<7>(splat(*sum)));
+  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][1]) {
+    for (int m = 0; m < Rows; ++m) out[m][0] = zero();
+    for (int q = 0; q < Quads; ++q) {
+      const Int weights = load(codes + q * kRegister);
+      for (int m = 0; m < Rows; ++m) out[m][0] = _mm512_dpbusd_epi32(out[m][0], weights, quad(x + m * kGroup + 4 * q));
+    }
   }
 
   static Float zero_floats() { return _mm512_setzero_ps(); }

@@ -22,9 +22,9 @@ float from_half(uint16_t half) {
 }
 
 struct Portable {
-  static constexpr int kLanes = 8;
-  static constexpr int kTileRows = 12;
-  static constexpr bool kDotsFirst = false;
+  static constexpr int kLanes = 8, kVectors = 2;
+  static constexpr int kTileRows = 4;
+  static constexpr bool kSignedBytes = false;
   struct Int { uint8_t bytes[4 * kLanes]; };
   struct Float { float lanes[kLanes]; };
 
@@ -49,6 +49,7 @@ struct Portable {
   }
 
   static Int load(const uint8_t* p) { Int a; std::memcpy(a.bytes, p, sizeof a.bytes); return a; }
+  static void store(uint8_t* p, const Int& a) { std::memcpy(p, a.bytes, sizeof a.bytes); }
   static Int mask_bytes(const Int& a, char mask) { return per_byte([&](int i) { return a.bytes[i] & mask; }); }
   static Int bit_or(const Int& a, const Int& b) { return per_byte([&](int i) { return a.bytes[i] | b.bytes[i]; }); }
   // What a shift of 16-bit lanes moves into a neighbouring byte is always masked off by its caller.
@@ -70,18 +71,19 @@ struct Portable {
     for (int i = 0; i < 32; ++i) p[i] = static_cast<int8_t>(lane(codes[i / kLanes], i % kLanes));
   }
 
-  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
-    return per_lane([&](int i) {
-      int32_t dot = 0;
-      for (int q = 0; q < Quads; ++q) {
-        for (int b = 0; b < 4; ++b) dot += codes[q].bytes[4 * i + b] * x[4 * q + b];
+  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
+    for (int m = 0; m < Rows; ++m) {
+      for (int v = 0; v < 2; ++v) {
+        out[m][v] = per_lane([&](int i) {
+          int32_t dot = 0;
+          for (int q = 0; q < Quads; ++q) {
+            const uint8_t* weights = codes + q * kRegister + 4 * (v * kLanes + i);
+            for (int b = 0; b < 4; ++b) dot += weights[b] * x[m * kGroup + 4 * q + b];
+          }
+          return dot;
+        });
       }
-      return dot;
-    });
-  }
-  // Codes of 8 bits lie as excess 128.
-  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t* sum) {
-    return sub_ints(dot<8, Quads>(codes, x), shift_ints_left<7>(splat(*sum)));
+    }
   }
 
   static Float zero_floats() { return Float{}; }
