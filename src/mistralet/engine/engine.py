@@ -10,9 +10,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from mistralet.config import KVType
+from mistralet.engine.cache_size import blocks_that_fit
 from mistralet.engine.sampling import Sampler, SamplingParams
 from mistralet.errors import PromptError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
+from mistralet.ops import BLOCK_SIZE
 
 # Tokens that go through the model together while a prompt is read: bounds the memory of activations.
 PREFILL_CHUNK = 512
@@ -51,17 +54,21 @@ class Generation:
 class Engine:
     """Runs a model on one sequence at a time."""
 
-    def __init__(self, model: MistralSmall, stop_ids: frozenset[int], kv_dtype: torch.dtype | None = None) -> None:
+    def __init__(self, model: MistralSmall, stop_ids: frozenset[int], kv_type: KVType | None = None) -> None:
         """
         Args:
             stop_ids: tokens that end an answer.
-            kv_dtype: of the cache; by default the 16-bit type that keeps most of the activations' precision.
+            kv_type: of the cache; by default the 16-bit type that keeps most of the activations' precision.
+
+        Raises:
+            UsageError: the model's heads cannot be stored so.
         """
         self.model = model
         self.stop_ids = stop_ids
         self.device = model.norm.weight.device
-        half = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float16
-        self.cache = KVCache(model.config, kv_dtype or half, self.device)
+        kv_type = kv_type or (KVType.BFLOAT16 if model.dtype == torch.bfloat16 else KVType.FLOAT16)
+        self.cache = KVCache(model.config, kv_type, self.device, blocks_that_fit(model, kv_type))
+        self.context = min(model.config.max_position_embeddings, self.cache.blocks * BLOCK_SIZE)  # tokens at most
         self._cached = Prompt([])  # what the cache holds
         self._running = 0  # the number of the generation that the cache belongs to
 
@@ -76,12 +83,14 @@ class Engine:
         Raises:
             PromptError: the prompt is empty or leaves no room in the context.
         """
-        context = self.model.config.max_position_embeddings
         if not prompt.ids:
             raise PromptError("The prompt is empty; say something.")
-        if len(prompt.ids) >= context:
+        if len(prompt.ids) >= self.context:
+            reader, remedy = "the model reads", "shorten it"
+            if self.context < self.model.config.max_position_embeddings:
+                reader, remedy = "memory holds", "shorten it, or store less per token (--kv-type)"
             raise PromptError(
-                f"The prompt has {len(prompt.ids)} tokens, but the model reads at most {context - 1}; shorten it."
+                f"The prompt has {len(prompt.ids)} tokens, but {reader} at most {self.context - 1}; {remedy}."
             )
         stats = GenerationStats(prompt_tokens=len(prompt.ids))
         return Generation(stats, self._run(prompt, params, stats, on_prefill))
@@ -95,7 +104,7 @@ class Engine:
         on_prefill: Callable[[int, int], None] | None,
     ) -> Iterator[int]:
         started = first_token_at = time.perf_counter()
-        room = self.model.config.max_position_embeddings - len(prompt.ids)
+        room = self.context - len(prompt.ids)
         limit = min(room, params.max_tokens or room)
         sampler = Sampler(params)
         self._running += 1

@@ -25,8 +25,13 @@ class ForwardBatch:
     def alone(
         cls, ids: Sequence[int], start: int, cache: KVCache, image_embeddings: Tensor | None = None
     ) -> ForwardBatch:
-        """The tokens from position `start` on of a sequence that has the cache to itself; room is made for them."""
+        """The tokens from position `start` on of a sequence that has the cache to itself.
+
+        Raises:
+            ValueError: the cache has no room for them.
+        """
         context = start + len(ids)
-        cache.reserve(blocks_for(context))
+        if blocks_for(context) > cache.blocks:
+            raise ValueError(f"{context} tokens do not fit the {cache.blocks} blocks of the cache")
         span = Span(len(ids), context, torch.arange(blocks_for(context), dtype=torch.int32))
         return cls(torch.tensor(ids), PagedBatch([span]), image_embeddings)

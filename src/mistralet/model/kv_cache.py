@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import torch
 
-from mistralet.config import ModelConfig
-from mistralet.ops import LayerCache, blocks_for
+from mistralet.config import KVType, ModelConfig
+from mistralet.ops import LayerCache
 
 
 class KVCache:
-    """Blocks of keys and values; it grows as more are needed. Which block belongs to whom is the caller's business."""
+    """A fixed number of blocks of keys and values. Which block belongs to whom is the caller's business.
 
-    def __init__(self, config: ModelConfig, dtype: torch.dtype, device: torch.device) -> None:
+    On a CPU the blocks are taken from the system at once, but take memory only as they are written: a cache for the
+    whole context costs nothing until it is used, and never moves.
+    """
+
+    def __init__(self, config: ModelConfig, kv_type: KVType, device: torch.device, blocks: int) -> None:
         """
-        Args:
-            dtype: float32, float16, bfloat16, or int8 (with a float32 scale for each head and token).
+        Raises:
+            UsageError: the model's heads cannot be stored so.
         """
         self.config = config
-        self.blocks = 0
+        self.kv_type = kv_type
+        self.blocks = blocks
         self.layers = [
-            LayerCache.empty(0, config.num_key_value_heads, config.head_dim, dtype, device)
+            LayerCache.empty(blocks, config.num_key_value_heads, config.head_dim, kv_type, device)
             for _ in range(config.num_hidden_layers)
         ]
 
-    def reserve(self, blocks: int) -> None:
-        """Make room for `blocks` blocks in all; what is stored stays.
-
-        It grows by doubling, up to what the model's own context needs, unless more is asked for.
-        """
-        if blocks <= self.blocks:
-            return
-        doubled = min(max(2 * self.blocks, 8), blocks_for(self.config.max_position_embeddings))
-        self.blocks = max(blocks, doubled)
-        for index, layer in enumerate(self.layers):
-            self.layers[index] = layer.grown(self.blocks)
-
     @property
     def nbytes(self) -> int:
-        """Bytes allocated."""
+        """Bytes of all blocks, written or not."""
         return sum(tensor.nbytes for layer in self.layers for tensor in layer.tensors)
