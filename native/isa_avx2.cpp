@@ -33,6 +33,9 @@ struct Avx2 {
   static Int load_signed_bytes(const uint8_t* p) {
     return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
+  static Int load_bytes(const uint8_t* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
   static void store_bytes(int8_t* p, const Int (&codes)[4]) {
     const Int pairs = _mm256_packs_epi16(_mm256_packs_epi32(codes[0], codes[1]), _mm256_packs_epi32(codes[2], codes[3]));
     const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);

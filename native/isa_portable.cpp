@@ -7,20 +7,6 @@
 namespace mistralet {
 namespace {
 
-float from_half(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  const int exponent = (half >> 10) & 31;
-  const uint32_t fraction = half & 1023;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(fraction), -24);
-    return sign ? -value : value;
-  }
-  const uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : static_cast<uint32_t>(exponent + 112) << 23) | fraction << 13;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
 struct Portable {
   static constexpr int kLanes = 8, kVectors = 2;
   static constexpr int kTileRows = 4;
@@ -67,6 +53,7 @@ struct Portable {
     return total;
   }
   static Int load_signed_bytes(const uint8_t* p) { return per_lane([&](int i) { return static_cast<int8_t>(p[i]); }); }
+  static Int load_bytes(const uint8_t* p) { return per_lane([&](int i) { return p[i]; }); }
   static void store_bytes(int8_t* p, const Int (&codes)[4]) {
     for (int i = 0; i < 32; ++i) p[i] = static_cast<int8_t>(lane(codes[i / kLanes], i % kLanes));
   }

@@ -6,8 +6,10 @@
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
+#include <type_traits>
 
 #include "instruction_set.h"
+#include "kv_int4.h"
 #include "pack.h"
 #include "rounded.h"
 #include "thread_pool.h"
@@ -37,6 +39,7 @@ struct State {
   std::vector<AttentionState> partial;
   std::vector<float> prepared;                               // rows that float matrices are multiplied with
   std::vector<float> query, key, value, attended, gate, up;  // between the operations of a block
+  std::vector<float> turned;                                 // queries, for an int4 cache
 };
 
 State& state() {
@@ -93,7 +96,8 @@ void rotate(const float* x, const float* rotations, int64_t head_dim, float* out
 }
 
 template <class KV>
-void store_token(const float* key, const float* value, const float* rotations, int64_t slot, const LayerCache& cache) {
+void store_plain_token(const float* key, const float* value, const float* rotations, int64_t slot,
+                       const LayerCache& cache) {
   using Stored = typename KV::Stored;
   const int64_t head_dim = cache.head_dim, block = slot / kBlockTokens, place = slot % kBlockTokens;
   float turned[kMaxHeadDim];
@@ -104,6 +108,30 @@ void store_token(const float* key, const float* value, const float* rotations, i
     rotate(key, rotations, head_dim, turned);
     store_head<KV>(turned, head_dim, kBlockTokens, keys + place, cache.key_scales + at + place);
     store_head<KV>(value, head_dim, 1, values + place * head_dim, cache.value_scales + at + place);
+  }
+}
+
+void store_int4_token(const float* key, const float* value, const float* rotations, int64_t slot,
+                      const LayerCache& cache) {
+  const int64_t head_dim = cache.head_dim, block = slot / kBlockTokens, place = slot % kBlockTokens;
+  float turned[kMaxHeadDim];
+  for (int64_t head = 0; head < cache.kv_heads; ++head, key += head_dim, value += head_dim) {
+    const int64_t at = block * cache.kv_heads + head;
+    rotate(key, rotations, head_dim, turned);
+    hadamard(turned, head_dim);
+    store_int4_key(turned, head_dim, place, cache.keys + at * int4_key_bytes(head_dim));
+    std::memcpy(turned, value, head_dim * sizeof(float));
+    hadamard(turned, head_dim);
+    store_int4_value(turned, head_dim, place, cache.values + at * int4_value_bytes(head_dim));
+  }
+}
+
+template <class KV>
+void store_token(const float* key, const float* value, const float* rotations, int64_t slot, const LayerCache& cache) {
+  if constexpr (std::is_same_v<KV, Int4>) {
+    store_int4_token(key, value, rotations, slot, cache);
+  } else {
+    store_plain_token<KV>(key, value, rotations, slot, cache);
   }
 }
 
@@ -182,7 +210,18 @@ void run_rotate_and_store(float* query, const float* key, const float* value, co
   });
 }
 
-void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& sequences) {
+// Turns heads as those of an int4 cache are turned, or back; in place if both are the same.
+void turn_heads(const float* heads, int64_t count, int64_t head_dim, float* out) {
+  state().pool->run(count, std::max<int64_t>(64, piece_of(count)), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      float* target = out + i * head_dim;
+      if (target != heads + i * head_dim) std::memcpy(target, heads + i * head_dim, head_dim * sizeof(float));
+      hadamard(target, head_dim);
+    }
+  });
+}
+
+void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSequence>& sequences) {
   const InstructionSet& set = state().set;
   ThreadPool& pool = *state().pool;
   const int64_t kv_heads = job.cache.kv_heads;
@@ -242,6 +281,18 @@ Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate
   return state().set.sample(scores, vocab, row, rooms, alternatives);
 }
 
+void run_attend(AttentionJob job, const Batch& batch) {
+  const bool is_turned = job.cache.type == KVType::kInt4;
+  const int64_t heads = batch.tokens() * job.heads, head_dim = job.cache.head_dim;
+  if (is_turned) {
+    float* turned = room(state().turned, heads * head_dim);
+    turn_heads(job.query, heads, head_dim, turned);
+    job.query = turned;
+  }
+  run_attend_as_stored(job, batch.sequences);
+  if (is_turned) turn_heads(job.out, heads, head_dim, job.out);
+}
+
 }  // namespace
 
 std::vector<std::string> instruction_sets() {
@@ -285,7 +336,7 @@ void rotate_and_store(float* query, const float* key, const float* value, const 
 
 void attend(const float* query, int64_t heads, float scale, const LayerCache& cache, const Batch& batch, float* out) {
   std::lock_guard<std::mutex> guard(state().lock);
-  run_attend({query, out, cache, heads, scale, batch.causal}, batch.sequences);
+  run_attend({query, out, cache, heads, scale, batch.causal}, batch);
 }
 
 void attention_block(const Source& source, const Matrix& query, const Matrix& key, const Matrix& value,
@@ -300,7 +351,7 @@ void attention_block(const Source& source, const Matrix& query, const Matrix& ke
   const int64_t heads = query.rows / cache.head_dim;
   run_linear(source, batch.tokens(), {query, key, value}, {queries, keys, values}, false);
   run_rotate_and_store(queries, keys, values, rotations, heads, cache, batch);
-  run_attend({queries, attended, cache, heads, scale, batch.causal}, batch.sequences);
+  run_attend({queries, attended, cache, heads, scale, batch.causal}, batch);
   run_linear({attended, query.rows, nullptr, 0.0f, nullptr}, batch.tokens(), {output}, {x}, true);
 }
 

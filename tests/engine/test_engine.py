@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.engine import Completion, Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine.events import Event
 from mistralet.errors import PromptError, UsageError
@@ -40,7 +41,7 @@ def new_engine(model: MistralSmall) -> NewEngine:
         listener: Callable[[Event], None] | None = None,
         **options: int,
     ) -> Engine:
-        chosen = EngineOptions(kv_dtype=torch.float32, kv_tokens=kv_tokens, **options)
+        chosen = EngineOptions(kv_type=KVType.FLOAT32, kv_tokens=kv_tokens, **options)
         return Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
 
     return new
@@ -71,7 +72,7 @@ def with_images(*seeds: int) -> Prompt:
 
 def recomputed(model: MistralSmall, prompt: Prompt) -> Tensor:
     """Scores after `prompt`, everything computed at once."""
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks=4)
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks=4)
     with torch.inference_mode():
         images = None
         if prompt.images:
@@ -254,7 +255,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(length: int, new_engine: NewEng
 
 
 def test_a_prompt_larger_than_the_cache_is_refused(new_engine: NewEngine) -> None:
-    with pytest.raises(PromptError, match="has 32 tokens, but the cache has room for 32; shorten it, or"):
+    with pytest.raises(PromptError, match="has 32 tokens, but memory holds at most 31; shorten it, or"):
         new_engine(kv_tokens=32).add(Request(Prompt(text(32)), GREEDY))
 
 

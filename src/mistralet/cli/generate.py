@@ -10,6 +10,7 @@ import typer
 
 from mistralet.cli.common import (
     JsonOption,
+    KVTypeOption,
     MaxTokensOption,
     SeedOption,
     TemperatureOption,
@@ -34,6 +35,7 @@ def generate(
     max_tokens: MaxTokensOption = 256,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
+    kv_type: KVTypeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Continue a text as it is, without a chat template."""
@@ -41,7 +43,7 @@ def generate(
     if not text:
         raise PromptError("The prompt is empty; give a text to continue.")
     params = sampling_params(temperature, seed, max_tokens)
-    opened = open_model(model)
+    opened = open_model(model, kv_type)
     tokenizer = opened.loaded.tokenizer
     bos = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
     from mistralet.model import Prompt

@@ -61,11 +61,12 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.context = model.config.max_position_embeddings
-        kv_dtype = options.kv_dtype_of(model)
-        self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
+        self.cache = KVCache(
+            model.config, options.kv_type_of(model), model.norm.weight.device, options.blocks_of(model)
+        )
         self.library = library
         self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
-        self.drafter = self._new_drafter(options, draft_model, kv_dtype)
+        self.drafter = self._new_drafter(options, draft_model)
         self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
         self.batches = BatchBuilder(model)
         self.drawing = Drawing(model.config.vocab_size)
@@ -100,8 +101,8 @@ class Engine:
             )
         if length >= room:
             raise PromptError(
-                f"The prompt has {length} tokens, but the cache has room for {room}; shorten it, or"
-                " make the cache larger."
+                f"The prompt has {length} tokens, but memory holds at most {room - 1}; shorten it, or store less per"
+                " token (--kv-type)."
             )
         if not 0 <= min(request.prompt.ids) <= max(request.prompt.ids) < vocab_size:
             raise PromptError(f"The prompt has token ids that are outside the vocabulary (0 to {vocab_size - 1}).")
@@ -368,9 +369,9 @@ class Engine:
         digests = sequence.digests[: sequence.prompt_length // BLOCK_SIZE]
         self.library.save(digests, self.cache, [block.index for block in sequence.blocks], name)
 
-    def _new_drafter(self, options: EngineOptions, model: MistralSmall | None, kv_dtype: torch.dtype) -> Drafter:
+    def _new_drafter(self, options: EngineOptions, model: MistralSmall | None) -> Drafter:
         if model is not None:
-            return DraftModel(model, self.model, kv_dtype, self.cache.blocks)
+            return DraftModel(model, self.model, self.cache.kv_type, self.cache.blocks)
         return PromptLookup() if options.prompt_lookup else Drafter()
 
     def _tell_of_schedule(self, chunks: list[Chunk], now: float) -> None:

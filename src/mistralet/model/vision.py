@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mistralet import ops
-from mistralet.config import VisionConfig
+from mistralet.config import KVType, VisionConfig
 from mistralet.model.layers import Attention, FeedForward, RMSNorm, Weight
 
 
@@ -40,7 +40,8 @@ class VisionTransformer(nn.Module):
         """`[patches, hidden_size]` to the same shape; a patch sees its own image, `lengths` are their patches."""
         batch = ops.PagedBatch.of_segments(lengths)
         blocks = sum(map(ops.blocks_for, lengths))
-        cache = ops.LayerCache.empty(blocks, self.config.num_attention_heads, self.config.head_dim, x.dtype, x.device)
+        kv_type = KVType(str(x.dtype).removeprefix("torch."))
+        cache = ops.LayerCache.empty(blocks, self.config.num_attention_heads, self.config.head_dim, kv_type, x.device)
         for layer in self.layers:
             x = layer(x, rotations, cache, batch)
         return x
