@@ -120,6 +120,12 @@ struct Avx2 {
   }
   static int nan_lanes(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q)); }
   static int lanes_at_least(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)); }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, Float a, Float b) {
+    const Int lane_bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const Int chosen = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane_bits), lane_bits);
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(chosen));
+  }
   static Float or_zero_below(Float a, Float limit) { return _mm256_and_ps(a, _mm256_cmp_ps(a, limit, _CMP_GE_OQ)); }
   static Int round(Float a) { return _mm256_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }

@@ -65,6 +65,10 @@ struct Avx512 {
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static int nan_lanes(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
   static int lanes_at_least(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, Float a, Float b) {
+    return _mm512_mask_blend_ps(static_cast<__mmask16>(bits), b, a);
+  }
   static Float or_zero_below(Float a, Float limit) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, limit, _CMP_GE_OQ), a);
   }

@@ -105,6 +105,10 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) lanes |= (a.lanes[i] >= b.lanes[i]) << i;
     return lanes;
   }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, const Float& a, const Float& b) {
+    return per_float([&](int i) { return bits >> i & 1 ? a.lanes[i] : b.lanes[i]; });
+  }
   static Float or_zero_below(const Float& a, const Float& limit) {
     return per_float([&](int i) { return a.lanes[i] >= limit.lanes[i] ? a.lanes[i] : 0.0f; });
   }
