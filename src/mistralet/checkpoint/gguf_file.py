@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -168,7 +167,7 @@ class _Cursor:
         """Move past `nbytes` and return where they start."""
         start = self.position
         if nbytes > self.size - start:
-            raise CheckpointError(f"{self.path}: the header is cut short or damaged; download the file again")
+            raise self._cut_short()
         self.position = start + nbytes
         return start
 
@@ -214,5 +213,21 @@ class _Cursor:
             count = self.count(smallest_item=item_bytes)
             start = self.need(count * item_bytes)
             return list(struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.buffer, start))
-        read: Callable[[], Any] = self.string if kind == _STRING else lambda: self.value(kind, depth + 1)
-        return [read() for _ in range(self.count(smallest_item=8))]
+        count = self.count(smallest_item=8)
+        return self._strings(count) if kind == _STRING else [self.value(kind, depth + 1) for _ in range(count)]
+
+    def _strings(self, count: int) -> list[str]:
+        """As `string` reads each; a vocabulary and its merges are 400,000, so here is no call for each."""
+        header, start, strings = self.buffer, self.position, []
+        for _ in range(count):
+            begin = start + 8
+            end = begin + int.from_bytes(header[start:begin], "little")
+            if end > self.size:
+                raise self._cut_short()
+            strings.append(str(header[begin:end], "utf-8", "surrogateescape"))
+            start = end
+        self.position = start
+        return strings
+
+    def _cut_short(self) -> CheckpointError:
+        return CheckpointError(f"{self.path}: the header is cut short or damaged; download the file again")
