@@ -25,6 +25,7 @@ _MAX_HEADER_BYTES = 64 << 20
 _MAX_DIMENSIONS = 4
 _MAX_ARRAY_DEPTH = 4
 _STRING, _ARRAY = 8, 9
+_LENGTH = struct.Struct("<Q")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -218,13 +219,13 @@ class _Cursor:
 
     def _strings(self, count: int) -> list[str]:
         """As `string` reads each; a vocabulary and its merges are 400,000, so here is no call for each."""
-        header, start, strings = self.buffer, self.position, []
+        start, strings = self.position, []
         for _ in range(count):
-            begin = start + 8
-            end = begin + int.from_bytes(header[start:begin], "little")
+            begin = start + _LENGTH.size
+            end = begin + (_LENGTH.unpack_from(self.buffer, start)[0] if begin <= self.size else 0)
             if end > self.size:
                 raise self._cut_short()
-            strings.append(str(header[begin:end], "utf-8", "surrogateescape"))
+            strings.append(self.buffer[begin:end].decode("utf-8", errors="surrogateescape"))
             start = end
         self.position = start
         return strings
