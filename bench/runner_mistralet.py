@@ -26,14 +26,20 @@ def describe() -> dict[str, str]:
 def open_program(job: Job) -> Stream:
     """Load the model of a job as the command line does."""
     os.environ["MISTRALET_THREADS"] = str(job.threads)  # read when mistralet is imported
-    import torch
+    from mistralet.checkpoint.packed_copy import map_ahead
+    from mistralet.imports import uncollected
 
-    from mistralet.engine import Engine, SamplingParams, load
-    from mistralet.model import Prompt
+    map_ahead(Path(job.model))
+    with uncollected():
+        import torch
 
-    torch.set_num_threads(job.threads)
+        from mistralet.engine import Engine, SamplingParams, load
+        from mistralet.model import Prompt
+
+        torch.set_num_threads(job.threads)
+        model = load(Path(job.model)).model
     # No token ends an answer: every answer has the length that was asked for.
-    engine = Engine(load(Path(job.model)).model, stop_ids=frozenset())
+    engine = Engine(model, stop_ids=frozenset())
 
     def stream(ids: list[int], tokens: int) -> Iterator[int]:
         return iter(engine.generate(Prompt(list(ids)), SamplingParams(temperature=0, max_tokens=tokens, seed=0)))

@@ -41,7 +41,7 @@ def ram() -> Memory:
 
 def free_ram() -> int:
     """Bytes of RAM this process could still take: those that are free, or hold what can be dropped, such as files."""
-    return min(ram().nbytes, psutil.virtual_memory().available)
+    return min(ram().nbytes, int(psutil.virtual_memory().available))
 
 
 def available_cpus() -> int:

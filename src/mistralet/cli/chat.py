@@ -20,6 +20,7 @@ from mistralet.cli.common import (
     messages,
     open_model,
     sampling_params,
+    start_early,
 )
 from mistralet.cli.conversation import Conversation
 from mistralet.errors import MistraletError, UsageError
@@ -40,6 +41,7 @@ def chat(
     seed: SeedOption = None,
 ) -> None:
     """Talk with a model; text and pictures, over several turns."""
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
     opened = open_model(model)
     conversation = Conversation(opened, params, system)

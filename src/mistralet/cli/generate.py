@@ -18,6 +18,7 @@ from mistralet.cli.common import (
     open_model,
     print_json,
     sampling_params,
+    start_early,
     start_generation,
     stream_text,
 )
@@ -38,6 +39,7 @@ def generate(
     text = prompt if prompt is not None else _read_stdin()
     if not text:
         raise PromptError("The prompt is empty; give a text to continue.")
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
     opened = open_model(model)
     tokenizer = opened.loaded.tokenizer
