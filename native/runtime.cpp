@@ -1,5 +1,7 @@
 #include "runtime.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -311,6 +313,14 @@ void configure(int threads, const std::string& instruction_set) {
     }
   }
   throw std::invalid_argument("no such instruction set on this processor");
+}
+
+void populate(uintptr_t address, int64_t bytes) {
+#ifdef MADV_POPULATE_READ  // Linux from 5.14 on
+  madvise(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), MADV_POPULATE_READ);
+#else
+  madvise(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), MADV_WILLNEED);
+#endif
 }
 
 void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from mistralet.checkpoint import Checkpoint, open_checkpoint
+from mistralet.checkpoint import Checkpoint, open_checkpoint, packed_copy
+from mistralet.checkpoint.packed_copy import map_ahead
 from mistralet.engine import packed_file
 from mistralet.engine.packed_file import packed_matrices
 from mistralet.native import kernels
@@ -79,6 +81,37 @@ def test_the_second_start_packs_nothing(case: Case) -> None:
     assert same(packed_matrices(case.checkpoint, NAMES), first)
     assert len(case.packings) == 2
     assert len(case.files()) == 1
+
+
+@pytest.mark.parametrize("free", [0, 1 << 40])
+def test_a_file_that_was_mapped_ahead_is_used(free: int, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = packed_matrices(case.checkpoint, NAMES)
+    monkeypatch.setattr(packed_copy, "free_ram", lambda: free)
+    map_ahead(case.checkpoint.path)
+    (file,) = case.files()
+    mapped = packed_copy._mapped_ahead[file]
+    again = packed_matrices(case.checkpoint, NAMES)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+    assert all(start < matrix.data.data_ptr() < start + len(mapped) for matrix in again.values())
+    assert same(again, first)
+    assert packed_copy._mapped_ahead == {}
+
+
+@pytest.mark.parametrize("damage", [lambda f: f.write_bytes(f.read_bytes()[:-5000]), lambda f: f.write_bytes(b"")])
+def test_a_damaged_file_that_was_mapped_ahead_is_not(damage: Callable[[Path], object], case: Case) -> None:
+    first = packed_matrices(case.checkpoint, NAMES)
+    sound = {name: matrix.data.clone() for name, matrix in first.items()}
+    del first
+    damage(case.files()[0])
+    map_ahead(case.checkpoint.path)
+    again = packed_matrices(case.checkpoint, NAMES)
+    assert all(torch.equal(again[name].data, data) for name, data in sound.items())
+
+
+def test_without_a_file_nothing_is_mapped_ahead(case: Case) -> None:
+    map_ahead(case.checkpoint.path)
+    map_ahead(case.checkpoint.path.with_name("missing.gguf"))
+    assert packed_copy._mapped_ahead == {}
 
 
 def test_a_small_model_has_no_file(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

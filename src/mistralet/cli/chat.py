@@ -21,6 +21,7 @@ from mistralet.cli.common import (
     messages,
     open_model,
     sampling_params,
+    start_early,
 )
 from mistralet.cli.conversation import Conversation
 from mistralet.errors import MistraletError, UsageError
@@ -42,6 +43,7 @@ def chat(
     kv_type: KVTypeOption = None,
 ) -> None:
     """Talk with a model; text and pictures, over several turns."""
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
     opened = open_model(model, kv_type)
     conversation = Conversation(opened, params, system)

@@ -14,8 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mistralet.checkpoint.packed_copy import map_ahead
 from mistralet.config import KVType
-from mistralet.hub import resolve
+from mistralet.hub import find_local, resolve
+from mistralet.imports import uncollected
 
 if TYPE_CHECKING:
     from mistralet.engine import Engine, LoadedModel, RequestStats, SamplingParams, StepOutput
@@ -47,6 +49,15 @@ class OpenModel:
     load_seconds: float
 
 
+def start_early(name: str | None) -> None:
+    """Let the system bring a model near that lies on this machine; to be called before anything imports torch."""
+    found = find_local(name)
+    if found is not None:
+        map_ahead(found.path)
+    with uncollected():
+        import mistralet.engine  # noqa: F401
+
+
 def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
     """Find, fetch if needed, and load a model, showing what takes long."""
     resolved = resolve(name)
@@ -62,7 +73,8 @@ def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
         from mistralet.engine import Engine, EngineOptions, load
         from mistralet.native import missing_because
 
-        loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        with uncollected():
+            loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
     if missing_because:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
     engine = Engine(loaded.model, loaded.tokenizer, EngineOptions(kv_type=kv_type), name=loaded.identity)

@@ -19,6 +19,7 @@ from mistralet.cli.common import (
     open_model,
     print_json,
     sampling_params,
+    start_early,
     stream_answer,
 )
 from mistralet.errors import PromptError, UsageError
@@ -42,6 +43,7 @@ def generate(
     text = prompt if prompt is not None else _read_stdin()
     if not text:
         raise PromptError("The prompt is empty; give a text to continue.")
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
     opened = open_model(model, kv_type)
     tokenizer = opened.loaded.tokenizer

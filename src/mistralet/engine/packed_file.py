@@ -7,9 +7,7 @@ each at a multiple of 4096 bytes. It is made in one step; if anything about it o
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import mmap
 import os
 import shutil
 import tempfile
@@ -17,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 
 from mistralet.checkpoint import Checkpoint
+from mistralet.checkpoint.packed_copy import digest, forget, map_copy, packed_folder, source_digest
 from mistralet.quant import PackedTensor, QuantizedTensor, pack, packed_nbytes
 
 # Smaller models are packed in less time than it takes to look for the file.
@@ -44,11 +42,11 @@ def packed_matrices(
     """
     weights = {name: weight for name in names if isinstance(weight := checkpoint.read(name), QuantizedTensor)}
     header = _plan(checkpoint, weights)
-    folder = platformdirs.user_cache_path("mistralet") / "packed"
-    path = folder / f"{header['source']}-{header['identity']}.bin"
+    path = packed_folder() / f"{header['source']}-{header['identity']}.bin"
     if header["bytes"] >= SMALLEST:
         try:
             if _read_header(path) != header:
+                forget(path)
                 _write(path, header, _pack_each(weights, progress))
             return _map(path, header, weights)
         except OSError:
@@ -76,15 +74,11 @@ def _plan(checkpoint: Checkpoint, weights: dict[str, QuantizedTensor]) -> dict[s
         places[name] = [end, nbytes]
         end += (nbytes + _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
     return {
-        "source": _digest([str(file) for file in files]),
-        "identity": _digest([_LAYOUT_VERSION, stats]),
+        "source": source_digest(files),
+        "identity": digest([_LAYOUT_VERSION, stats]),
         "bytes": end,
         "places": places,
     }
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def _read_header(path: Path) -> Any:
@@ -121,9 +115,7 @@ def _write(path: Path, header: dict[str, Any], matrices: Iterable[tuple[str, Pac
 
 
 def _map(path: Path, header: dict[str, Any], weights: dict[str, QuantizedTensor]) -> dict[str, PackedTensor]:
-    with path.open("rb") as file:
-        # Private, so that torch takes it for memory of its own; nothing is ever written to it.
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    buffer = map_copy(path)
     matrices = {}
     for name, (offset, nbytes) in header["places"].items():
         data = torch.frombuffer(buffer, dtype=torch.uint8, count=nbytes, offset=offset)
