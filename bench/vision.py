@@ -110,7 +110,7 @@ def run(threads: int, rounds: int, quick: bool, layers: int | None) -> Section:
         rows.append(Row(f"time, all {_WHOLE} layers (scaled)", "s", scaled[0], scaled[1], lower_is_better=True))
     speeds = [[work / second for second in of_program] for of_program in seconds]
     return Section(
-        f"A picture of {_SIDE} x {_SIDE} through vision encoder and projector (bfloat16 weights)",
+        f"A picture of {_SIDE} x {_SIDE} through vision encoder and projector (bfloat16 weights; mistralet's rounded to 8 bits)",
         [
             *rows,
             Row(f"arithmetic ({work / 1000:.2f} TFLOP)", "GFLOP/s", speeds[0], speeds[1], limit),
