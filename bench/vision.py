@@ -110,7 +110,7 @@ def run(threads: int, rounds: int, quick: bool, layers: int | None) -> Section:
         rows.append(Row(f"time, all {_WHOLE} layers (scaled)", "s", scaled[0], scaled[1], lower_is_better=True))
     speeds = [[work / second for second in of_program] for of_program in seconds]
     return Section(
-        f"A picture of {_SIDE} x {_SIDE} through vision encoder and projector (bfloat16 weights; mistralet's rounded to 8 bits)",
+        f"A picture of {_SIDE} x {_SIDE} through vision encoder and projector (bfloat16 weights)",
         [
             *rows,
             Row(f"arithmetic ({work / 1000:.2f} TFLOP)", "GFLOP/s", speeds[0], speeds[1], limit),
@@ -122,6 +122,7 @@ def run(threads: int, rounds: int, quick: bool, layers: int | None) -> Section:
             + _name(setting)
             + (", untried against its other settings." if quick else ", its fastest setting here.")
             + "".join(f" {_name(tried)}: {speed:.0f} GFLOP/s." for tried, speed in trials.items()),
+            "mistralet rounds the weights to 8 bits, as it does by default.",
             f"The machine's limit is {limit:.0f} GFLOP/s of float32 multiply-adds, measured in this run.",
             f"Least cosine of a feature row to float32: {cosines[0]:.6f} (mistralet), {cosines[1]:.6f} (transformers).",
         ],

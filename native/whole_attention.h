@@ -282,7 +282,7 @@ inline void attend_block(const WholeBlock& block, int64_t rows, int64_t head_dim
   for (int64_t tile = 0; tile < rows; tile += kWholeTile) {
     score_whole<Isa>(block, chunk.query + tile * head_dim, head_dim, scores);
     for (int i = 0; i < kWholeTile; ++i) {
-      for (int64_t j = block.tokens; j < kWholeBlock; ++j) scores[i][j] = -1e30f;
+      for (int64_t j = block.tokens; j < kWholeBlock; ++j) scores[i][j] = -__builtin_inff();
       weigh_whole<Isa>(chunk.query_scales[tile + i], scores[i], codes[tile + i], tile + i, weights);
     }
   }

@@ -50,7 +50,7 @@ class VisionTransformer(nn.Module):
 
     def _cache_dtype(self, x: Tensor) -> torch.dtype:
         # Where matrices are rounded, more than half precision of keys and values would be lost on what they come from.
-        is_rounded = isinstance(self.layers[0].attention.wk.weight, PackedTensor)
+        is_rounded = isinstance(self.layers[0].get_submodule("attention.wk").weight, PackedTensor)
         return torch.float16 if is_rounded else x.dtype
 
 

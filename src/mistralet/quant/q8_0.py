@@ -14,10 +14,10 @@ Q8_0 = BlockFormat("Q8_0", block_size=32, block_bytes=34, group_size=32, unpack=
 
 
 def quantize_q8_0(weight: Tensor) -> QuantizedTensor:
-    """A float matrix rounded to Q8_0: every weight is off by at most half its block's scale.
+    """A float matrix rounded to Q8_0: every weight is off by at most half its block's scale, or by 4e-6.
 
-    A scale is the block's largest magnitude / 127 as float16. Blocks below 4e-6, whose scale would be no normal
-    float16, lose precision; above 8.3e6, where it would be infinite, weights are cut.
+    A scale is the block's largest magnitude / 127 as float16, whose least step is 6e-8. Weights above 8.3e6, for which
+    it would be infinite, are cut to that.
 
     Args:
         weight: `[rows, columns]`, columns a multiple of 32.
