@@ -102,6 +102,15 @@ struct Avx2 {
     return _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(activations, weight));
   }
 
+  // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
+  static void store(uint8_t* p, Int a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a); }
+  static Int pair(Int low, Int high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
+  static Int add_pairs(Int sum, Int a, Int b) {
+    sum = add(sum, _mm256_madd_epi16(a, b));
+    __asm__("" : "+x"(sum));  // in this order: sums side by side would need more registers than there are
+    return sum;
+  }
+
   static Float zero_floats() { return _mm256_setzero_ps(); }
   static Float splat_float(float value) { return _mm256_set1_ps(value); }
   static Float to_floats(Int a) { return _mm256_cvtepi32_ps(a); }

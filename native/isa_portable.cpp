@@ -73,6 +73,18 @@ struct Portable {
     }
   }
 
+  // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
+  static int16_t half_lane(const Int& a, int i) { int16_t v; std::memcpy(&v, a.bytes + 2 * i, 2); return v; }
+  static Int quad(const int8_t* p) { return per_byte([&](int i) { return p[i % 4]; }); }
+  static Int pair(const Int& low, const Int& high) {
+    return per_lane([&](int i) { return static_cast<uint16_t>(lane(low, i)) | static_cast<uint32_t>(lane(high, i)) << 16; });
+  }
+  static Int add_pairs(const Int& sum, const Int& a, const Int& b) {
+    return per_lane([&](int i) {
+      return lane(sum, i) + half_lane(a, 2 * i) * half_lane(b, 2 * i) + half_lane(a, 2 * i + 1) * half_lane(b, 2 * i + 1);
+    });
+  }
+
   static Float zero_floats() { return Float{}; }
   static Float splat_float(float value) { return per_float([&](int) { return value; }); }
   static Float to_floats(const Int& a) { return per_float([&](int i) { return static_cast<float>(lane(a, i)); }); }

@@ -144,8 +144,11 @@ T* room(std::vector<T>& buffer, size_t size) {
   return buffer.data();
 }
 
+// Whether attention is computed in whole numbers.
+bool is_whole(const AttentionJob& job) { return job.cache.type == KVType::kFloat16 && !job.causal; }
+
 bool is_split(const AttentionJob& job, const AttentionSequence& sequence) {
-  return sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
+  return !is_whole(job) && sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
 }
 
 void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
@@ -227,6 +230,8 @@ void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSe
   const InstructionSet& set = state().set;
   ThreadPool& pool = *state().pool;
   const int64_t kv_heads = job.cache.kv_heads;
+  const int64_t chunk_rows = is_whole(job) ? kWholeRows : kChunkRows;
+  const auto attend_chunk = is_whole(job) ? set.attend_whole : set.attend_chunk;
 
   // A unit is a chunk of rows, or, of a sequence with few rows, a piece of their context.
   struct Unit {
@@ -243,7 +248,7 @@ void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSe
   for (const auto& sequence : sequences) {
     const int64_t rows = sequence.tokens * job.group(), pieces = sequence.pieces();
     const bool split = is_split(job, sequence);
-    const int64_t count = split ? pieces : (rows + kChunkRows - 1) / kChunkRows;
+    const int64_t count = split ? pieces : (rows + chunk_rows - 1) / chunk_rows;
     // From the last: those have the longest context.
     for (int64_t index = count - 1; index >= 0; --index) {
       for (int64_t head = 0; head < kv_heads; ++head) {
@@ -261,8 +266,8 @@ void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSe
       if (unit.partial != nullptr) {
         set.attend_part(job, *unit.sequence, unit.kv_head, unit.index, unit.partial);
       } else {
-        const int64_t begin = unit.index * kChunkRows, rows = unit.sequence->tokens * job.group();
-        set.attend_chunk(job, *unit.sequence, unit.kv_head, begin, std::min<int64_t>(begin + kChunkRows, rows));
+        const int64_t begin = unit.index * chunk_rows, rows = unit.sequence->tokens * job.group();
+        attend_chunk(job, *unit.sequence, unit.kv_head, begin, std::min<int64_t>(begin + chunk_rows, rows));
       }
     }
   });

@@ -24,6 +24,7 @@ from support.tiny_mistral import TEXT
 if kernels is None:
     pytest.skip("the native kernels were not built", allow_module_level=True)
 
+FLOAT = "layers.0.attention.wk.weight"
 NAMES = ["layers.0.attention.wq.weight", "output.weight", "norm.weight"]
 
 
@@ -46,6 +47,7 @@ def write_model(path: Path, seed: int = 0) -> Path:
         values = random.standard_normal((rows, 64)).astype(np.float32)
         writer.add_tensor(name, gguf.quants.quantize(values, raw_dtype), raw_dtype=raw_dtype)
     writer.add_tensor("output_norm.weight", np.ones(64, np.float32))
+    writer.add_tensor("blk.0.attn_k.weight", random.standard_normal((32, 64)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -148,6 +150,18 @@ def test_without_room_the_matrices_are_packed_in_memory(case: Case, monkeypatch:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
     assert list(packed_matrices(case.checkpoint, NAMES)) == NAMES[:2]
     assert case.files() == []
+
+
+def test_rounded_matrices_are_kept_beside_the_others(case: Case) -> None:
+    as_they_lie = packed_matrices(case.checkpoint, NAMES)
+    rounded = packed_matrices(case.checkpoint, [FLOAT], rounded=True)
+    assert list(rounded) == [FLOAT]
+    assert len(case.packings) == 3
+    assert same(packed_matrices(case.checkpoint, [FLOAT], rounded=True), rounded)
+    assert same(packed_matrices(case.checkpoint, NAMES), as_they_lie)
+    assert len(case.packings) == 3
+    assert len(case.files()) == 2
+    assert packed_matrices(case.checkpoint, [FLOAT]) == {}
 
 
 def test_an_interruption_leaves_nothing(case: Case) -> None:

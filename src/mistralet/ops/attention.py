@@ -54,7 +54,8 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
     """Attention of each token to its own sequence, whose keys and values are in the cache.
 
     Consecutive query heads share a key head. With the native kernels a token's result depends on its own sequence
-    alone, bit for bit, whatever else is in the batch.
+    alone, bit for bit, whatever else is in the batch. They compute in float32; with a float16 cache and a batch that is
+    not causal, in whole numbers of 16 bits, twice as fast and within 2e-3.
 
     Args:
         query: `[tokens, heads, head_dim]`.
