@@ -37,3 +37,7 @@ class UsageError(MistraletError):
 
 class ConstraintError(MistraletError):
     """A schema, regex, grammar or list of choices for the answer is invalid, impossible, or too large to hold to."""
+
+
+class EngineError(MistraletError):
+    """The process that runs the model died, failed or was closed before an answer was finished."""
