@@ -94,6 +94,7 @@ struct Avx2 {
     return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
   }
   static int nan_lanes(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q)); }
+  static int lanes_at_least(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)); }
   static Float or_zero_below(Float a, Float limit) { return _mm256_and_ps(a, _mm256_cmp_ps(a, limit, _CMP_GE_OQ)); }
   static Int round(Float a) { return _mm256_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }

@@ -64,6 +64,7 @@ struct Avx512 {
   static Float absolute(Float a) { return _mm512_abs_ps(a); }
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static int nan_lanes(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+  static int lanes_at_least(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
   static Float or_zero_below(Float a, Float limit) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, limit, _CMP_GE_OQ), a);
   }

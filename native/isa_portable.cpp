@@ -111,6 +111,11 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) lanes |= (std::isnan(a.lanes[i]) || std::isnan(b.lanes[i])) << i;
     return lanes;
   }
+  static int lanes_at_least(const Float& a, const Float& b) {
+    int lanes = 0;
+    for (int i = 0; i < kLanes; ++i) lanes |= (a.lanes[i] >= b.lanes[i]) << i;
+    return lanes;
+  }
   static Float or_zero_below(const Float& a, const Float& limit) {
     return per_float([&](int i) { return a.lanes[i] >= limit.lanes[i] ? a.lanes[i] : 0.0f; });
   }

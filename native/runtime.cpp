@@ -236,8 +236,9 @@ Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate
   thread_local std::vector<double> classes(kWeightClasses);
   thread_local std::vector<Candidate> candidates;
   const int64_t blocks = score_blocks(vocab);
-  float* maxima = room(floats, 3 * blocks);
-  const SampleRoom rooms{maxima, maxima + blocks, maxima + 2 * blocks, room(candidates, vocab + 1), classes.data(), &changed};
+  float* maxima = room(floats, (3 + kScoreBlock) * blocks);
+  const SampleRoom rooms{maxima,         maxima + blocks,                maxima + 2 * blocks, maxima + 3 * blocks,
+                         room(candidates, vocab + 1), classes.data(), &changed};
   return state().set.sample(scores, vocab, row, rooms, alternatives);
 }
 

@@ -1,29 +1,20 @@
-// Which token comes next: the scores of a row become weights exp((score - largest) / temperature), and one is drawn.
+// Which token comes next.
 //
-// Blocks of scores are summed up one by one, so that whatever cannot matter is passed over: a block whose largest score
-// is too low to weigh anything, to be among the likeliest, or to be reached by the draw. The order of all sums depends
-// on the row alone, and every instruction set gives the same bits.
+// Whatever cannot matter is passed over: a block whose largest score is too low to weigh anything, to be among the
+// likeliest, or to be reached by the draw.
 #pragma once
 
 #include <cstdint>
 
 #include "penalties.h"
-#include "vector_math.h"
+#include "weights.h"
 
 namespace mistralet {
 
-constexpr float kInfinity = __builtin_inff();
-constexpr float kNaN = __builtin_nanf("");
-constexpr int64_t kScoreBlock = 128;
-// A weight beside the largest one, which is 1: what is lighter (e^-40) is lost in the rounding of any sum with it.
-constexpr float kLeastWeight = 4.2483543e-18f;
-
-// Weights in classes by their exponent and the first five bits of their fraction; class 0 is for those of no weight.
+// Weights in classes by their exponent and the first five bits of their fraction; no weight is above 1.
 constexpr int kFractionShift = 18;
 constexpr int kFirstClass = 69 << 5;  // of kLeastWeight
-constexpr int kWeightClasses = (128 << 5) - kFirstClass + 1;
-
-constexpr int64_t score_blocks(int64_t vocab) { return (vocab + kScoreBlock - 1) / kScoreBlock; }
+constexpr int kWeightClasses = (128 << 5) - kFirstClass;
 
 struct Candidate {
   float value;
@@ -43,6 +34,7 @@ struct SampleRoom {
   float* maxima;          // [blocks]
   float* sorted_maxima;   // [blocks]
   float* sums;            // [blocks]
+  float* weights;         // [blocks][kScoreBlock]
   Candidate* candidates;  // [vocab]
   double* classes;        // [kWeightClasses]
   ChangedScores* changed;
@@ -54,93 +46,6 @@ float kth_largest(float* values, int64_t count, int64_t k);              // valu
 void keep_largest(Candidate* candidates, int64_t count, int64_t k);      // the first k become the k largest
 void sort_by_value(Candidate* candidates, int64_t count);                // the largest first; of equals, the first id
 void sort_by_id(Candidate* candidates, int64_t count);
-
-// The block that begins at `at`; the last one is filled up with scores of no weight.
-template <class Isa>
-const float* whole_block(const float* scores, int64_t at, int64_t vocab, float* padded) {
-  if (vocab - at >= kScoreBlock) return scores + at;
-  for (int64_t i = 0; i < kScoreBlock; ++i) padded[i] = i < vocab - at ? scores[at + i] : -kInfinity;
-  return padded;
-}
-
-// The largest score of each block, and of all. NaN if any score is; infinity may be among them.
-template <class Isa>
-float block_maxima(const float* scores, int64_t vocab, float* maxima) {
-  float padded[kScoreBlock], largest = -kInfinity;
-  int nans = 0;
-  for (int64_t at = 0; at < vocab; at += kScoreBlock) {
-    const float* block = whole_block<Isa>(scores, at, vocab, padded);
-    auto even = Isa::load_floats(block), odd = Isa::load_floats(block + Isa::kLanes);
-    nans |= Isa::nan_lanes(even, odd);
-    for (int64_t i = 2 * Isa::kLanes; i < kScoreBlock; i += 2 * Isa::kLanes) {
-      const auto a = Isa::load_floats(block + i), b = Isa::load_floats(block + i + Isa::kLanes);
-      nans |= Isa::nan_lanes(a, b);
-      even = Isa::maximum(even, a);
-      odd = Isa::maximum(odd, b);
-    }
-    const float top = Isa::largest(Isa::maximum(even, odd));
-    maxima[at / kScoreBlock] = top;
-    largest = top > largest ? top : largest;
-  }
-  return nans ? kNaN : largest;
-}
-
-// How scores become weights.
-template <class Isa>
-struct Weighing {
-  float largest;              // score
-  float inverse_temperature;
-  float least;                // weight that counts
-  float lowest;               // exponent that may reach it; lower ones need not be looked at
-
-  Weighing(float largest_score, float temperature, float least_weight)
-      : largest(largest_score), inverse_temperature(1.0f / temperature), least(least_weight),
-        lowest(__builtin_logf(least_weight) - 0.01f) {}
-
-  bool may_weigh(float score) const { return (score - largest) * inverse_temperature >= lowest; }
-};
-
-template <class Isa>
-typename Isa::Float weigh(typename Isa::Float scores, const Weighing<Isa>& weighing) {
-  const auto below = Isa::sub(scores, Isa::splat_float(weighing.largest));
-  const auto weight = exponential<Isa>(Isa::mul(below, Isa::splat_float(weighing.inverse_temperature)));
-  return Isa::or_zero_below(weight, Isa::splat_float(weighing.least));
-}
-
-// The weights of a block, and their sum.
-template <class Isa>
-float weigh_block(const float* block, const Weighing<Isa>& weighing, float* weights) {
-  auto sum = Wide<Isa>::zero();
-  for (int64_t i = 0; i < kScoreBlock; i += Wide<Isa>::kSize) {
-    auto part = Wide<Isa>::load(block + i);
-    for (auto& lanes : part.parts) lanes = weigh<Isa>(lanes, weighing);
-    part.store(weights + i);
-    sum = sum.add(part);
-  }
-  return sum.sum();
-}
-
-// Calls `body(at, weights)` for every block that may weigh something, in order, until it returns true.
-template <class Isa, class Body>
-void for_each_weighty(const float* scores, int64_t vocab, const float* maxima, const Weighing<Isa>& weighing, Body&& body) {
-  float padded[kScoreBlock], weights[kScoreBlock];
-  for (int64_t at = 0; at < vocab; at += kScoreBlock) {
-    if (!weighing.may_weigh(maxima[at / kScoreBlock])) continue;
-    const float sum = weigh_block<Isa>(whole_block<Isa>(scores, at, vocab, padded), weighing, weights);
-    if (body(at, weights, sum)) return;
-  }
-}
-
-// The sum of all weights.
-template <class Isa>
-double total_weight(const float* scores, int64_t vocab, const float* maxima, const Weighing<Isa>& weighing) {
-  double total = 0.0;
-  for_each_weighty<Isa>(scores, vocab, maxima, weighing, [&](int64_t, const float*, float sum) {
-    total += sum;
-    return false;
-  });
-  return total;
-}
 
 // The k largest scores, in no order, as the first k candidates.
 template <class Isa>
@@ -164,98 +69,102 @@ void find_largest(const float* scores, int64_t vocab, int64_t k, const SampleRoo
   keep_largest(room.candidates, count, k);
 }
 
-// Which weights are kept: those above `least`, and the first `ties` of those equal to it.
-struct Kept {
-  float least;
-  int64_t ties;
-  double total;
-};
+// Calls `body(id, weight)` for each weight that is at least `low` and below `high`.
+template <class Isa, class Body>
+void for_each_between(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, float low, float high,
+                      Body&& body) {
+  const float lowest = lowest_exponent<Isa>(low);
+  const auto lows = Isa::splat_float(low), highs = Isa::splat_float(high);
+  for (int64_t block = 0; block < blocks; ++block) {
+    if (weighing.exponent(room.maxima[block]) < lowest || room.sums[block] == 0.0f) continue;
+    for (int64_t id = block * kScoreBlock; id < (block + 1) * kScoreBlock; id += Isa::kLanes) {
+      const auto weights = Isa::load_floats(room.weights + id);
+      int lanes = Isa::lanes_at_least(weights, lows) & ~Isa::lanes_at_least(weights, highs);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const int64_t place = id + __builtin_ctz(lanes);
+        body(place, room.weights[place]);
+      }
+    }
+  }
+}
 
 static inline int weight_class(float weight) {
   uint32_t bits;
   __builtin_memcpy(&bits, &weight, sizeof bits);
-  const int number = static_cast<int>(bits >> kFractionShift) - kFirstClass + 1;
-  return number > 0 ? number : 0;
+  return static_cast<int>(bits >> kFractionShift) - kFirstClass;
 }
 
-// The fewest of the heaviest that make up `top_p` of the total (Holtzman et al. 2019). Weights are added up by classes;
-// only those of the class where the share is reached are put in order.
+static inline float lightest_of_class(int number) {
+  const uint32_t bits = static_cast<uint32_t>(number + kFirstClass) << kFractionShift;
+  float weight;
+  __builtin_memcpy(&weight, &bits, sizeof bits);
+  return weight;
+}
+
+// The lightest of the fewest weights that make up `wanted` (Holtzman et al. 2019, "nucleus"). They are added up by
+// classes, the heaviest ones first and no lighter ones than needed; only those of the last class are put in order.
 template <class Isa>
-Kept find_nucleus(const float* scores, int64_t vocab, float top_p, const Weighing<Isa>& weighing, const SampleRoom& room) {
-  double total = 0.0;
-  for (int i = 0; i < kWeightClasses; ++i) room.classes[i] = 0.0;
-  for_each_weighty<Isa>(scores, vocab, room.maxima, weighing, [&](int64_t, const float* weights, float sum) {
-    for (int64_t i = 0; i < kScoreBlock; ++i) room.classes[weight_class(weights[i])] += weights[i];
-    total += sum;
-    return false;
-  });
+float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, double wanted) {
   double kept = 0.0;
-  const double wanted = static_cast<double>(top_p) * total;
-  int last = kWeightClasses - 1;
-  while (last > 1 && kept + room.classes[last] < wanted) kept += room.classes[last--];
-
-  Weighing<Isa> of_class = weighing;
-  const uint32_t bits = static_cast<uint32_t>(last - 1 + kFirstClass) << kFractionShift;
-  float lower_edge;
-  __builtin_memcpy(&lower_edge, &bits, sizeof bits);
-  of_class.lowest = __builtin_logf(lower_edge) - 0.01f;
-  int64_t count = 0;
-  for_each_weighty<Isa>(scores, vocab, room.maxima, of_class, [&](int64_t at, const float* weights, float) {
-    for (int64_t i = 0; i < kScoreBlock; ++i) {
-      if (weight_class(weights[i]) == last) room.candidates[count++] = {weights[i], static_cast<int32_t>(at + i)};
+  float high = 2.0f;
+  for (const float low : {0x1p-4f, 0x1p-8f, 0x1p-16f, lightest_of_class(0)}) {
+    const int first = weight_class(low), end = weight_class(high);
+    for (int i = first; i < end; ++i) room.classes[i] = 0.0;
+    for_each_between<Isa>(room, blocks, weighing, low, high,
+                          [&](int64_t, float weight) { room.classes[weight_class(weight)] += weight; });
+    high = low;
+    for (int i = end - 1; i >= first; --i) {
+      if (kept + room.classes[i] < wanted) {
+        kept += room.classes[i];
+        continue;
+      }
+      int64_t count = 0;
+      for_each_between<Isa>(
+          room, blocks, weighing, lightest_of_class(i), lightest_of_class(i + 1),
+          [&](int64_t id, float weight) { room.candidates[count++] = {weight, static_cast<int32_t>(id)}; });
+      sort_by_value(room.candidates, count);
+      for (int64_t j = 0; j < count - 1; ++j) {
+        kept += room.candidates[j].value;
+        if (kept >= wanted) return room.candidates[j].value;
+      }
+      if (count > 0) return room.candidates[count - 1].value;
     }
-    return false;
-  });
-  sort_by_value(room.candidates, count);
-  Kept result{weighing.least, INT64_MAX, total};
-  for (int64_t i = 0; i < count && (i == 0 || kept < wanted); ++i) {
-    const float weight = room.candidates[i].value;
-    result.ties = weight == result.least ? result.ties + 1 : 1;
-    result.least = weight;
-    kept += weight;
   }
-  if (count > 0) result.total = kept;
-  return result;
+  return 0.0f;  // rounding has left less than was wanted: all
 }
 
-// The token at which the sum of kept weights, in the order of ids, first exceeds `share` of their total.
+// The sums again, now of the weights that are at least `weighing.least`.
 template <class Isa>
-int32_t draw(const float* scores, int64_t vocab, Kept kept, double share, Weighing<Isa> weighing, const SampleRoom& room) {
-  const double wanted = share * kept.total;
-  double sum = 0.0;
-  int32_t token = -1;
-  if (kept.least > weighing.least) weighing.lowest = __builtin_logf(kept.least) - 0.01f;
-  for_each_weighty<Isa>(scores, vocab, room.maxima, weighing, [&](int64_t at, const float* weights, float) {
-    for (int64_t i = 0; i < kScoreBlock; ++i) {
-      const float weight = weights[i];
-      if (weight < kept.least || (weight == kept.least && kept.ties-- <= 0)) continue;
-      token = static_cast<int32_t>(at + i);
-      sum += weight;
-      if (sum > wanted) return true;
-    }
-    return false;
-  });
-  return token;
-}
-
-// The same without a nucleus: the sums of blocks tell which of them to look into.
-template <class Isa>
-int32_t draw_from_all(const float* scores, int64_t vocab, double share, const Weighing<Isa>& weighing,
-                      const SampleRoom& room) {
-  const int64_t blocks = score_blocks(vocab);
-  for (int64_t block = 0; block < blocks; ++block) room.sums[block] = 0.0f;
+double sum_kept(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing) {
+  const float lowest = lowest_exponent<Isa>(weighing.least);
+  const auto limit = Isa::splat_float(weighing.least);
   double total = 0.0;
-  for_each_weighty<Isa>(scores, vocab, room.maxima, weighing, [&](int64_t at, const float*, float sum) {
-    room.sums[at / kScoreBlock] = sum;
-    total += sum;
-    return false;
-  });
-  const double wanted = share * total;
+  for (int64_t block = 0; block < blocks; ++block) {
+    if (weighing.exponent(room.maxima[block]) < lowest || room.sums[block] == 0.0f) {
+      room.sums[block] = 0.0f;
+      continue;
+    }
+    auto sum = Wide<Isa>::zero();
+    for (int64_t i = 0; i < kScoreBlock; i += Wide<Isa>::kSize) {
+      auto part = Wide<Isa>::load(room.weights + block * kScoreBlock + i);
+      for (auto& lanes : part.parts) lanes = Isa::or_zero_below(lanes, limit);
+      sum = sum.add(part);
+    }
+    room.sums[block] = sum.sum();
+    total += room.sums[block];
+  }
+  return total;
+}
+
+// The token at which the sum of weights, in the order of ids, first exceeds `wanted`; rounding may leave the last one.
+template <class Isa>
+int32_t locate(const float* scores, int64_t vocab, double wanted, const Weighing<Isa>& weighing, const float* sums) {
+  const int64_t blocks = score_blocks(vocab);
   double before = 0.0;
   int64_t block = 0, last = 0;
-  for (; block < blocks && before + room.sums[block] <= wanted; ++block) {
-    before += room.sums[block];
-    if (room.sums[block] > 0.0f) last = block;
+  for (; block < blocks && before + sums[block] <= wanted; ++block) {
+    before += sums[block];
+    if (sums[block] > 0.0f) last = block;
   }
   if (block == blocks) block = last;
   float padded[kScoreBlock], weights[kScoreBlock];
@@ -268,6 +177,20 @@ int32_t draw_from_all(const float* scores, int64_t vocab, double share, const We
     if (before > wanted) break;
   }
   return token;
+}
+
+template <class Isa>
+int32_t draw_from_all(const float* scores, int64_t vocab, float top_p, double share, Weighing<Isa> weighing,
+                      const SampleRoom& room) {
+  const bool is_cut = top_p < 1.0f;
+  double total = weigh_all<Isa>(scores, vocab, room.maxima, weighing, room.sums, is_cut ? room.weights : nullptr);
+  if (is_cut) {
+    const int64_t blocks = score_blocks(vocab);
+    const float least = lightest_of_nucleus<Isa>(room, blocks, weighing, static_cast<double>(top_p) * total);
+    if (least > weighing.least) weighing.least = least;
+    total = sum_kept<Isa>(room, blocks, weighing);
+  }
+  return locate<Isa>(scores, vocab, share * total, weighing, room.sums);
 }
 
 // The same among the `top_k` likeliest, which are few enough to be put in order.
@@ -294,7 +217,10 @@ int32_t draw_from_largest(const float* scores, int64_t vocab, const SampleRow& r
   double kept = 0.0;
   const double nucleus = static_cast<double>(row.top_p) * total;
   int64_t size = 0;
-  while (size < count && (size == 0 || kept < nucleus || row.top_p >= 1.0f)) kept += candidates[size++].value;
+  const auto is_kept = [&](int64_t i) {
+    return i == 0 || row.top_p >= 1.0f || kept < nucleus || candidates[i].value == candidates[i - 1].value;
+  };
+  while (size < count && is_kept(size)) kept += candidates[size++].value;
   sort_by_id(candidates, size);
   const double wanted = share * kept;
   double sum = 0.0;
@@ -322,9 +248,7 @@ int32_t choose(const float* scores, int64_t vocab, float largest, const SampleRo
   const double share = uniform(row.seed, row.index);
   const Weighing<Isa> weighing(largest, row.temperature, row.min_p > kLeastWeight ? row.min_p : kLeastWeight);
   if (row.top_k > 0 && row.top_k < vocab) return draw_from_largest<Isa>(scores, vocab, row, share, weighing, room);
-  if (row.top_p >= 1.0f) return draw_from_all<Isa>(scores, vocab, share, weighing, room);
-  const Kept kept = find_nucleus<Isa>(scores, vocab, row.top_p, weighing, room);
-  return draw<Isa>(scores, vocab, kept, share, weighing, room);
+  return draw_from_all<Isa>(scores, vocab, row.top_p, share, weighing, room);
 }
 
 // One row: its likeliest tokens by the scores as they came, then the token drawn (or the one given) and its logprob.
@@ -337,7 +261,7 @@ Sampled sample(float* scores, int64_t vocab, const SampleRow& row, const SampleR
   double log_total = 0.0;
   if (row.alternatives >= 0) {
     const Weighing<Isa> weighing(largest, 1.0f, kLeastWeight);
-    log_total = largest + __builtin_log(total_weight<Isa>(scores, vocab, room.maxima, weighing));
+    log_total = largest + __builtin_log(weigh_all<Isa>(scores, vocab, room.maxima, weighing, room.sums, nullptr));
     const int64_t count = row.alternatives < vocab ? row.alternatives : vocab;
     if (count > 0) find_largest<Isa>(scores, vocab, count, room);
     sort_by_value(room.candidates, count);

@@ -31,13 +31,13 @@ class ImageError(MistraletError):
     """An image cannot be read, is too large, or was given to a model without vision."""
 
 
+class EngineError(MistraletError):
+    """A request cannot go on: no token can be chosen for it, or the process of the model died, failed or was closed."""
+
+
 class UsageError(MistraletError):
     """A command was called with a value it cannot take."""
 
 
 class ConstraintError(MistraletError):
     """A schema, regex, grammar or list of choices for the answer is invalid, impossible, or too large to hold to."""
-
-
-class EngineError(MistraletError):
-    """The process that runs the model died, failed or was closed before an answer was finished."""

@@ -21,6 +21,7 @@ import torch
 from mistralet.engine import (
     AsyncEngine,
     Completion,
+    Constraint,
     Engine,
     EngineOptions,
     LoadSpec,
@@ -374,13 +375,26 @@ def test_what_keeps_a_model_from_being_loaded_is_told() -> None:
     asyncio.run(test())
 
 
-def test_the_stand_in_is_loaded_by_its_path(tiny_path: Path) -> None:
-    spec = LoadSpec(tiny_path, options=EngineOptions(kv_tokens=512))
+def test_the_stand_in_is_loaded_by_its_path_with_all_that_helps_it(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    spec = LoadSpec(tiny_path, options=EngineOptions(kv_tokens=1024), draft=tiny_path, library_bytes=1 << 30)
+    requests = [
+        Request(Prompt([504, 2015, 282]), GREEDY),
+        Request(Prompt([504] * 600), GREEDY),
+        Request(Prompt([504]), replace(GREEDY, max_tokens=20), Constraint.regex("[ab]{5}")),
+    ]
 
     async def test() -> None:
         async with asyncio.timeout(SECONDS), AsyncEngine.start(spec) as engine:
-            request = Request(Prompt([504, 2015, 282]), GREEDY)
-            assert tokens_of(await engine.generate(request)) == tokens_of(spec().generate([request]))
+            answers = [await engine.generate(request) for request in requests]
+        plain = LoadSpec(tiny_path, options=spec.options)()
+        assert [tokens for answer in answers for tokens in tokens_of(answer)] == tokens_of(plain.generate(requests))
+        plain.close()
+        assert answers[0][0].stats.accepted_tokens > 0
+        assert len(list((tmp_path / "mistralet" / "kv").rglob("*"))) > 0
+        assert len(answers[2][0].text) == 5
 
     asyncio.run(test())
 

@@ -60,7 +60,7 @@ def open_model(name: str | None) -> OpenModel:
         loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
     if missing_because:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
-    engine = Engine(loaded.model, loaded.tokenizer)
+    engine = Engine(loaded.model, loaded.tokenizer, name=loaded.identity)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
 
 

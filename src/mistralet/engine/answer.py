@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from mistralet.engine.constraint import Matcher
+from mistralet.engine.repetition import RepetitionWatchdog
 from mistralet.engine.request import FinishReason
 from mistralet.engine.sampling import SamplingParams, StopStrings
+from mistralet.errors import ConstraintError
 from mistralet.tokenizer import StreamDecoder, Tokenizer
 
 
 class Answer:
-    """What an answer says so far."""
+    """What an answer says so far, and what its next token must heed."""
 
-    def __init__(self, tokenizer: Tokenizer, params: SamplingParams, room: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, params: SamplingParams, room: int, watchdog: RepetitionWatchdog) -> None:
         """
         Args:
             room: the most tokens it may have.
         """
         self.room = room
+        self.watchdog = watchdog
+        self.matcher: Matcher | None = None  # of its grammar, once that is compiled
+        self.bias: Mapping[int, float] = {}  # added to the scores of the next token
         self.token_ids: list[int] = []
         self.finish_reason: FinishReason | None = None
+        self.error: str | None = None
         self._stop_ids = params.stop_ids(tokenizer.stop_ids)
         self._decoder = StreamDecoder(tokenizer)
         self._stop_strings = StopStrings(params.stop)
@@ -32,13 +41,24 @@ class Answer:
 
         A stop token and a stop string are no part of the answer's text.
         """
+        if self.matcher is not None:
+            try:
+                self.matcher.accept(token)
+            except ConstraintError as error:
+                return self.fail(str(error))
         if token in self._stop_ids:
             return self.end("stop")
         self.token_ids.append(token)
         text = self._stop_strings.push(self._decoder.push(token))
+        verdict = self.watchdog.push(token)
+        self.bias = self.watchdog.bias() if verdict == "steer" else {}
         if self._stop_strings.matched is not None:
             self.finish_reason = "stop"
-        elif len(self.token_ids) == self.room:
+        elif self.matcher is not None and self.matcher.is_finished:
+            text += self.end("stop")
+        elif verdict == "stop":
+            text += self.end("repetition")
+        elif self.left == 0:
             text += self.end("length")
         return text
 
@@ -46,3 +66,8 @@ class Answer:
         """End the answer; the text that was held back."""
         self.finish_reason = reason
         return self._stop_strings.push(self._decoder.finish()) + self._stop_strings.finish()
+
+    def fail(self, error: str) -> str:
+        """End the answer because of an error of its own, a sentence; the text that was held back."""
+        self.error = error
+        return self.end("error")

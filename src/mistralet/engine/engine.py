@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 import torch
@@ -14,19 +15,25 @@ from torch import Tensor
 from mistralet.engine.answer import Answer
 from mistralet.engine.batch_builder import BatchBuilder
 from mistralet.engine.block_pool import BlockPool
-from mistralet.engine.contents import root_digest
+from mistralet.engine.constraint import ConstraintCompiler, Matcher
+from mistralet.engine.drawing import Drawing
 from mistralet.engine.events import Event, EventKind, Listener
+from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
+from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
 from mistralet.engine.request import Completion, Request, StepOutput
-from mistralet.engine.sampling import Sampled, Sampler, SamplerRow, sequence_breakers
+from mistralet.engine.sampling import Sampled, SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
-from mistralet.errors import PromptError, UsageError
+from mistralet.errors import ConstraintError, PromptError, UsageError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
+
+# Seconds that a step waits for a grammar if there is nothing else to do: so long a new request may wait for the step.
+_IDLE = 0.01
 
 
 class Engine:
@@ -44,9 +51,11 @@ class Engine:
         name: str = "",
         listener: Listener | None = None,
         draft_model: MistralSmall | None = None,
+        library: KVLibrary | None = None,
     ) -> None:
         """
         Args:
+            library: keeps long prompts on disk.
             draft_model: guesses tokens ahead, in place of prompt lookup; of the same vocabulary.
             name: the model's identity, for caches that outlive the process.
             listener: told of everything that happens.
@@ -57,14 +66,18 @@ class Engine:
         self.context = model.config.max_position_embeddings
         kv_dtype = options.kv_dtype_of(model)
         self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
-        self.pool = BlockPool(self.cache.blocks, root_digest(name))
+        self.library = library
+        self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
         self.drafter = self._new_drafter(options, draft_model, kv_dtype)
-        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block)
+        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
         self.batches = BatchBuilder(model)
-        self.sampler = Sampler()
+        self.drawing = Drawing(model.config.vocab_size)
+        self.compiler = ConstraintCompiler(tokenizer, tokenizer.stop_ids)
+        self.token_parts = TokenParts(tokenizer.token_bytes)
         self.pace = Pace(options.prefill_tokens)
         self.listener = listener
         self._requests: dict[str, list[Sequence]] = {}  # unfinished
+        self._compiling: dict[Sequence, Future[Matcher]] = {}  # whose grammars are compiled
         self._inboxes: dict[str, deque[StepOutput]] = {}  # of requests that `stream` runs
         self._arrivals = 0
 
@@ -112,12 +125,16 @@ class Engine:
             self._arrivals += 1
         self._requests[request.id] = sequences
         for sequence in sequences:
-            self.scheduler.add(sequence)
             self._tell("queued", sequence, prompt_tokens=length)
+            if request.constraint is None:
+                self.scheduler.add(sequence)
+            else:
+                self._compiling[sequence] = self.compiler.submit(request.constraint)
 
     def _new_sequence(self, request: Request, index: int, room: int) -> Sequence:
         params = request.params.of_choice(index)
-        answer = Answer(self.tokenizer, params, room)
+        watchdog = RepetitionWatchdog(request.repetition, self.token_parts)
+        answer = Answer(self.tokenizer, params, room, watchdog)
         breakers = sequence_breakers(params, self.tokenizer)
         row = SamplerRow(params, request.prompt.ids, answer.token_ids, self.tokenizer.stop_ids, breakers)
         return Sequence(request, index, self._arrivals, answer, row, self.pool.root)
@@ -131,22 +148,29 @@ class Engine:
                 self._tell("finished", sequence, reason="cancelled", stats=sequence.stats)
         return bool(sequences)
 
+    def close(self) -> None:
+        """End the threads and processes that help it."""
+        self.drawing.close()
+        self.compiler.close()
+
     @torch.inference_mode()
     def step(self) -> list[StepOutput]:
         """Run the model once over what the scheduler chooses; what came of it, for each answer that got on."""
+        refused = self._take_compiled()
         begun = time.perf_counter()
         decoding = sum(sequence.pending == 1 for sequence in self.scheduler.running)
         self.drafter.begin(decoding)
         chunks = self.scheduler.schedule(self.pace.budget(decoding > 0), self.drafter.length)
         self._tell_of_schedule(chunks, begun)
         if not chunks:
-            return []
+            return self._deliver(refused)
         self.drafter.draft(chunks)
+        self.drawing.begin(chunks)
         batch = self.batches.batch(chunks)
         model_begun = time.perf_counter()
         logits = self._forward(batch, chunks)
         model_seconds = time.perf_counter() - model_begun
-        drawn = self._draw(chunks, logits)
+        drawn = self.drawing.draw(logits)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [self._advance(chunk, drawn.get(chunk.sequence, []), ended) for chunk in chunks]
@@ -159,10 +183,7 @@ class Engine:
             waiting=len(self.scheduler.waiting),
             free_blocks=self.pool.free,
         )
-        for output in outputs:
-            if output.request_id in self._inboxes:
-                self._inboxes[output.request_id].append(output)
-        return outputs
+        return self._deliver(refused + outputs)
 
     def stream(self, request: Request) -> Iterator[StepOutput]:
         """Run a request; what each step adds to its answers, until all have ended. Leaving early cancels it.
@@ -234,54 +255,62 @@ class Engine:
                 wanted += range(end - 1 - len(chunk.draft), end)
         return self.model.logits(hidden[wanted])
 
-    def _draw(self, chunks: list[Chunk], logits: Tensor) -> dict[Sequence, list[Sampled]]:
-        """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right."""
-        drawing = [chunk for chunk in chunks if chunk.draws]
-        rows: list[SamplerRow] = []
-        for chunk in drawing:
-            row = chunk.sequence.sampler_row
-            rows += [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
-        results = iter(self.sampler(logits, rows)) if rows else iter(())
-        drawn: dict[Sequence, list[Sampled]] = {}
-        for chunk in drawing:
-            tokens = [next(results) for _ in range(1 + len(chunk.draft))]
-            right = [sampled.token == guess for sampled, guess in zip(tokens, chunk.draft, strict=False)]
-            drawn[chunk.sequence] = tokens[: right.index(False) + 1 if False in right else None]
-        return drawn
-
     def _advance(self, chunk: Chunk, drawn: list[Sampled], now: float) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
-        text, error = "", None
-        logprobs: list[Sampled] = []
-        before = len(answer.token_ids)
-        for sampled in drawn:
-            if sampled.problem is not None:
-                error = sampled.problem
-                text += answer.end("error")
-                break
-            text += answer.push(sampled.token)
-            if len(answer.token_ids) > before + len(logprobs):
-                logprobs.append(sampled)
-            if answer.finish_reason is not None:
-                break
         self.drafter.learn(chunk, [sampled.token for sampled in drawn])
+        before = len(answer.token_ids)
+        text = ""
+        for sampled in drawn:
+            text += answer.push(sampled.token) if sampled.problem is None else answer.fail(sampled.problem)
+            # Where a bias begins, what was guessed right without it is worth nothing.
+            if answer.finish_reason is not None or answer.bias:
+                break
         added = answer.token_ids[before:]
         sequence.extend(added)
         self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
         self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)
+        return self._output(sequence, added, text, drawn[: len(added)])
+
+    def _output(
+        self, sequence: Sequence, token_ids: list[int], text: str, logprobs: list[Sampled] | None = None
+    ) -> StepOutput:
         return StepOutput(
             request_id=sequence.request.id,
             index=sequence.index,
-            token_ids=added,
+            token_ids=token_ids,
             text=text,
-            logprobs=logprobs if sequence.request.params.logprobs is not None else [],
-            finish_reason=answer.finish_reason,
-            error=error,
+            logprobs=(logprobs or []) if sequence.request.params.logprobs is not None else [],
+            finish_reason=sequence.answer.finish_reason,
+            error=sequence.answer.error,
             stats=sequence.stats,
         )
+
+    def _take_compiled(self) -> list[StepOutput]:
+        """Let sequences run whose grammar is compiled; end those whose grammar is refused."""
+        if not self._compiling:
+            return []
+        idle = not self.scheduler.running and not self.scheduler.waiting
+        wait(self._compiling.values(), timeout=_IDLE if idle else 0, return_when=FIRST_COMPLETED)
+        refused = []
+        for sequence in [sequence for sequence, future in self._compiling.items() if future.done()]:
+            try:
+                sequence.answer.matcher = self._compiling.pop(sequence).result()
+                self.scheduler.add(sequence)
+            except ConstraintError as error:
+                sequence.state = State.FINISHED
+                sequence.answer.fail(str(error))
+                self._finish(sequence)
+                refused.append(self._output(sequence, [], ""))
+        return refused
+
+    def _deliver(self, outputs: list[StepOutput]) -> list[StepOutput]:
+        for output in outputs:
+            if output.request_id in self._inboxes:
+                self._inboxes[output.request_id].append(output)
+        return outputs
 
     def _measure(self, chunks: list[Chunk], seconds: float) -> None:
         read = sum(chunk.tokens for chunk in chunks if chunk.tokens > 1)
@@ -298,6 +327,7 @@ class Engine:
         if not added:
             return
         if not stats.output_tokens:
+            self._keep(sequence)
             stats.time_to_first_token = now - sequence.arrived
             self._tell("first_token", sequence, seconds=stats.time_to_first_token)
         stats.output_tokens += added
@@ -311,12 +341,32 @@ class Engine:
             del self._requests[sequence.request.id]
 
     def _remove(self, sequence: Sequence) -> None:
-        self.scheduler.remove(sequence)
+        if self._compiling.pop(sequence, None) is not None:
+            sequence.state = State.FINISHED
+        elif sequence.state is not State.FINISHED:
+            self.scheduler.remove(sequence)
         self.drafter.forget(sequence)
 
     def _copy_block(self, source: int, target: int) -> None:
         self.cache.copy_block(source, target)
         self.drafter.copy_block(source, target)
+
+    def _restore(self, sequence: Sequence) -> int:
+        """Take from the library what it has of a prompt; how many tokens are in the cache now."""
+        if self.library is None:
+            return sequence.computed
+        digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
+        end = self.library.length(digests, sequence.computed)
+        blocks = [block.index for block in sequence.blocks]
+        return self.library.load(digests, sequence.computed, end, self.cache, blocks)
+
+    def _keep(self, sequence: Sequence) -> None:
+        """Put a prompt that was just read into the library, if it is long or to be kept under a name."""
+        name = sequence.request.keep_as
+        if self.library is None or (sequence.prompt_length < SHORTEST and name is None):
+            return
+        digests = sequence.digests[: sequence.prompt_length // BLOCK_SIZE]
+        self.library.save(digests, self.cache, [block.index for block in sequence.blocks], name)
 
     def _new_drafter(self, options: EngineOptions, model: MistralSmall | None, kv_dtype: torch.dtype) -> Drafter:
         if model is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -26,6 +29,13 @@ class LoadedModel:
     checkpoint: Checkpoint
     model: MistralSmall
     tokenizer: Tokenizer
+
+    @cached_property
+    def identity(self) -> str:
+        """A name that no other model, and no other state of this one's files, has."""
+        files = sorted({tensor.file.resolve() for tensor in self.checkpoint.tensors.values()})
+        stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
 
 
 def load(path: Path, device: str = "cpu", progress: Progress | None = None) -> LoadedModel:

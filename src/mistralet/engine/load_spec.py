@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mistralet.engine.engine import Engine
+from mistralet.engine.kv_library import KVLibrary
 from mistralet.engine.load import load
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.packed_file import Progress
@@ -18,13 +19,22 @@ class LoadSpec:
     path: Path
     device: str = "cpu"
     options: EngineOptions = field(default_factory=EngineOptions)
-    name: str = ""  # see `Engine`
+    draft: Path | None = None  # a model that guesses tokens ahead
+    library_bytes: int | None = None  # that long prompts may take on disk; None: they are not kept there
 
     def __call__(self, progress: Progress | None = None) -> Engine:
         """Load the model into a new engine.
 
         Raises:
             ConfigError, CheckpointError, TokenizerError: see `load`.
+            UsageError: the draft model does not go with the model.
         """
         loaded = load(self.path, self.device, progress)
-        return Engine(loaded.model, loaded.tokenizer, self.options, self.name)
+        return Engine(
+            loaded.model,
+            loaded.tokenizer,
+            self.options,
+            name=loaded.identity,
+            draft_model=load(self.draft, self.device).model if self.draft else None,
+            library=KVLibrary(max_bytes=self.library_bytes) if self.library_bytes else None,
+        )

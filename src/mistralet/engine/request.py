@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import uuid4
 
+from mistralet.engine.constraint import Constraint
+from mistralet.engine.repetition import RepetitionParams
 from mistralet.engine.sampling import Sampled, SamplingParams
 from mistralet.model import Prompt
 
@@ -21,6 +23,9 @@ class Request:
 
     prompt: Prompt
     params: SamplingParams = field(default_factory=SamplingParams)
+    constraint: Constraint | None = None  # that the answer's text fits
+    repetition: RepetitionParams = field(default_factory=RepetitionParams)  # what to do about endless answers
+    keep_as: str | None = None  # a name under which the library keeps the prompt
     priority: int = 0  # lower runs first; equals run in the order they came
     id: str = field(default_factory=lambda: uuid4().hex)
 

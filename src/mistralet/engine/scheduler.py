@@ -36,15 +36,23 @@ class Scheduler:
     tokens are computed again later, as far as the cache has lost them.
     """
 
-    def __init__(self, pool: BlockPool, max_sequences: int, copy_block: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        pool: BlockPool,
+        max_sequences: int,
+        copy_block: Callable[[int, int], None],
+        restore: Callable[[Sequence], int],
+    ) -> None:
         """
         Args:
             max_sequences: that run at once.
             copy_block: copies what lies in the block of the first index to that of the second, in every layer.
+            restore: fills blocks of a sequence that has just got them from elsewhere; how many tokens there are now.
         """
         self.pool = pool
         self.max_sequences = max_sequences
         self.copy_block = copy_block
+        self.restore = restore
         self.waiting: list[Sequence] = []  # by rank
         self.running: list[Sequence] = []  # by rank
         self.preempted: list[Sequence] = []  # in the last call of `schedule`
@@ -171,6 +179,7 @@ class Scheduler:
             self.copy_block(match.partial.index, sequence.blocks[len(match.blocks)].index)
             self.pool.release(match.partial)
             self.advance(sequence, match.tokens)
+        self.advance(sequence, self.restore(sequence) - sequence.computed)
         self.waiting.remove(sequence)
         insort(self.running, sequence, key=lambda s: s.rank)
         sequence.state = State.RUNNING

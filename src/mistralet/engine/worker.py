@@ -7,7 +7,7 @@ import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from mistralet.engine.engine import Engine
@@ -46,7 +46,8 @@ def work(new_engine: NewEngine, inbox: Connection, outbox: Connection) -> None:
         except MistraletError as error:
             outbox.send_bytes(dump(NotLoaded(error)))
         else:
-            Worker(engine, inbox, outbox).run()
+            with closing(engine):
+                Worker(engine, inbox, outbox).run()
 
 
 class Worker:
@@ -67,7 +68,6 @@ class Worker:
 
         Raises:
             EOFError, BrokenPipeError: nobody listens any more.
-            Exception: of a step that has left the engine in disorder.
         """
         engine = self.engine
         kv_tokens = engine.pool.size * BLOCK_SIZE
@@ -98,9 +98,9 @@ class Worker:
         try:
             outputs = self.engine.step()
         except Exception as error:
-            if not self._can_go_on():
-                raise
             traceback.print_exc()
+            if not self._can_go_on():
+                os._exit(1)  # without tidying up, for callers wait to hear of it
             self._tell(failure=repr(error))
         else:
             self._step_failed = False

@@ -76,7 +76,8 @@ class WorkerProcess:
 
     async def close(self) -> None:
         """Let the worker end after its step; use force if it does not."""
-        for end in (lambda: self._letters.put(None), self._process.terminate, self._process.kill):
+        ways: list[Callable[[], None]] = [lambda: self._letters.put(None), self._process.terminate, self._process.kill]
+        for end in ways:
             end()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), _PATIENCE)
@@ -91,7 +92,7 @@ class WorkerProcess:
 def _interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back; a process that is started meanwhile never gets it, from its first instruction on."""
     # Starting the tracker lets Ctrl-C through again, so it must not be the worker's start that starts it.
-    resource_tracker.ensure_running()  # type: ignore[no-untyped-call]
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

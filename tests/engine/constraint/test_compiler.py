@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mistralet.engine.constraint import Constraint, ConstraintCompiler
+from mistralet.engine.constraint.trial_process import Trial
 from mistralet.errors import ConstraintError
 from mistralet.tokenizer import BpeTokenizer
 
@@ -34,7 +35,7 @@ def nested(levels: int) -> dict[str, Any]:
         ({"$ref": "https://example.com/a.json"}, "'https://example.com/a.json', and nothing is fetched"),
         ({"$ref": "file:///etc/passwd"}, "'file:///etc/passwd', and nothing is fetched"),
         ({"type": "integer", "minimum": 5, "maximum": 3}, "fits nothing: minimum"),
-        ({"type": "integer", "minimum": 3.2, "maximum": 3.8}, "fits nothing"),
+        ({"type": "integer", "minimum": 3.2, "maximum": 3.8}, "integer"),
         ({"type": "string", "minLength": 5, "maxLength": 3}, "fits nothing: minLength"),
         ({"type": "array", "minItems": 2, "maxItems": 1}, "fits nothing: minItems"),
         ({"allOf": [{"type": "integer"}, {"type": "string"}]}, "fits nothing: incompatible types"),
@@ -121,6 +122,17 @@ def test_compilation_that_would_not_end_is_stopped_and_the_next_goes_on(hasty: C
         with pytest.raises(ConstraintError, match=r"The JSON schema takes more than 0\.2 s to compile; simplify it"):
             hasty.compile(endless)
     assert hasty.compile(Constraint.json_object()).forced_tokens() == []
+
+
+def test_a_process_that_was_killed_is_started_again(tiny_tokenizer: BpeTokenizer) -> None:
+    trial = Trial([tiny_tokenizer.token_bytes(index) for index in range(tiny_tokenizer.vocab_size)], [0], seconds=5)
+    grammar = Constraint.json_object().grammar
+    assert trial.problem(grammar) is None
+    assert trial._process is not None
+    trial._process.kill()
+    trial._process.wait()
+    assert trial.problem(grammar) is None
+    trial.close()
 
 
 def test_compilation_goes_on_in_another_thread(compiler: ConstraintCompiler) -> None:

@@ -26,6 +26,8 @@ class Trial:
 
     def problem(self, grammar: str) -> str | None:
         """What is wrong with a grammar; None if nothing is."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # someone else ended it
         process = self._process = self._process or self._start()
         timed_out = threading.Event()
 

@@ -22,7 +22,7 @@ class RepetitionParams:
         UsageError: a value is out of range or contradicts another.
     """
 
-    policy: RepetitionPolicy = "stop"
+    policy: RepetitionPolicy = "steer"
     max_pattern_size: int = 0  # tokens; 0: no exact rule
     min_pattern_size: int = 0  # tokens; 0 means 1
     min_count: int = 0

@@ -8,8 +8,9 @@ the last `length` tokens stood somewhere before, the token that followed them th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
+from typing import cast
 
 from mistralet.engine.sampling.params import SamplingParams
 from mistralet.tokenizer import Tokenizer
@@ -19,7 +20,7 @@ _LARGEST_PENALTY = 1e30
 
 
 def sequence_breakers(params: SamplingParams, tokenizer: Tokenizer) -> frozenset[int]:
-    """The tokens that break a sequence for this request: those given as ids, and all whose text holds one given as text.
+    """The tokens that break a sequence for a request: those given as ids, and all whose text holds one given as text.
 
     Takes a pass over the vocabulary the first time; empty if the request does not use DRY.
     """
@@ -27,7 +28,7 @@ def sequence_breakers(params: SamplingParams, tokenizer: Tokenizer) -> frozenset
         return frozenset()
     texts = tuple(breaker for breaker in params.dry_sequence_breakers if isinstance(breaker, str))
     ids = (breaker for breaker in params.dry_sequence_breakers if isinstance(breaker, int))
-    return _tokens_holding(texts, tokenizer).union(ids)
+    return _tokens_holding(texts, cast(Hashable, tokenizer)).union(ids)
 
 
 @lru_cache(maxsize=16)

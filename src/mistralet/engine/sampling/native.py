@@ -28,7 +28,7 @@ _PROBLEMS = (None, NOT_A_NUMBER, NOTHING_ALLOWED)
 
 
 def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
-    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; those a row forbids may be overwritten."""
+    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; what it forbids may be overwritten."""
     parts: list[bytes] = []
     used: list[ScoreChanges] = []  # the arrays live as long as the kernel reads them
     for row in rows:
@@ -54,10 +54,12 @@ def _call(scores: Tensor, rows: list[bytes], alternatives: list[int | None]) -> 
     likeliest = np.empty(sum(count or 0 for count in alternatives), _CANDIDATE)
     packed = np.frombuffer(b"".join(rows), np.uint8)
     kernels.sample(scores.data_ptr(), scores.shape[1], _address(packed), len(out), _address(out), _address(likeliest))
-    return list(_results(out, likeliest, alternatives))
+    return list(_results(out, likeliest, alternatives, scores.shape[1]))
 
 
-def _results(out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None]) -> Iterator[Sampled]:
+def _results(
+    out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None], vocab_size: int
+) -> Iterator[Sampled]:
     top: list[tuple[int, float]] = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
     first = 0
     for (token, problem, logprob), count in zip(out.tolist(), alternatives, strict=True):
@@ -66,7 +68,7 @@ def _results(out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: l
         elif count is None:
             yield Sampled(token)
         else:
-            yield Sampled(token, logprob, top[first : first + count])
+            yield Sampled(token, logprob, top[first : first + min(count, vocab_size)])
         first += count or 0
 
 

@@ -42,9 +42,9 @@ _RANGES: dict[str, tuple[str, float, float]] = {
 class SamplingParams:
     """How to choose tokens, and when to stop; names and meanings are those of OpenAI and vLLM.
 
-    Scores are changed in this order: repetition, frequency and presence penalty, DRY, `logit_bias`, tokens forbidden by
-    `min_tokens` or a constraint. They become probabilities by `temperature`, of which `min_p`, then `top_k`, then `top_p`
-    keep the likeliest; of equals, the lower token ids.
+    Scores are changed in this order: repetition, frequency and presence penalty, DRY, `logit_bias`, tokens forbidden
+    by `min_tokens` or a constraint. They become probabilities by `temperature`, of which `min_p`, then `top_k`, then
+    `top_p` keep the likeliest: of equals at the edge, `top_k` keeps those with the lower ids, `top_p` all.
 
     Raises:
         UsageError: a value is out of range.

@@ -40,8 +40,9 @@ def distribution(scores: Tensor, row: SamplerRow) -> Tensor:
     if params.top_k or params.top_p < 1:
         order = changed.sort(descending=True, stable=True).indices
         weights[order[params.top_k or len(order) :]] = 0
-        before = weights[order].cumsum(0) - weights[order]
-        weights[order[before >= params.top_p * weights.sum()]] = 0
+        sums = weights[order].cumsum(0)
+        lightest = weights[order[min(int((sums < params.top_p * sums[-1]).sum()), len(order) - 1)]]
+        weights[weights < lightest] = 0
     return weights / weights.sum()
 
 
@@ -105,8 +106,10 @@ def _penalise_seen(scores: Tensor, params: SamplingParams, changes: ScoreChanges
 
 
 def _add(scores: Tensor, ids: Sequence[int], values: Sequence[float]) -> None:
-    known = _within(ids, scores)
-    scores[known] += torch.tensor(values, dtype=torch.float32)[torch.tensor(ids, dtype=torch.int64) < len(scores)]
+    # One after the other, as an id may come twice.
+    for token, value in zip(ids, values, strict=True):
+        if token < len(scores):
+            scores[token] += value
 
 
 def _within(ids: Sequence[int], scores: Tensor) -> Tensor:

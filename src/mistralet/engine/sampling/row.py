@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mistralet.engine.sampling.params import SamplingParams
 
-# 32 tokens in a word, the lowest bit first, as llguidance has them.
+# 32 tokens in a word, the lowest bit first, as llguidance has them; words lie side by side.
 TokenBits = NDArray[np.int32]
 
 
@@ -54,6 +54,7 @@ class SamplerRow:
         self.bias: Mapping[int, float] | None = None
         self._sequence = _Sequence(params, prompt_ids, output_ids)
         self._drafted: tuple[int, ...] = ()
+        self._static_biases = _Biases(params.logit_bias)
         self._stop_ids = array("i", sorted(params.stop_ids(stop_ids)))
         self._breakers = _token_bits(breakers) if breakers else None
         self._changes_always = params.counts_tokens or bool(params.logit_bias) or params.dry_multiplier > 0
@@ -75,19 +76,27 @@ class SamplerRow:
         if not (self._changes_always or too_early or self.bias or self.allowed is not None):
             return None
         seen = self._sequence.seen(self._drafted)
-        biases = {**self.params.logit_bias}
-        for token, bias in (self.bias or {}).items():
-            biases[token] = biases.get(token, 0.0) + bias
+        biases = self._static_biases
+        if self.bias:
+            biases = _Biases(self.params.logit_bias, self.bias)
         return ScoreChanges(
             seen=seen.ids,
             seen_counts=seen.counts,
-            biased=array("i", biases.keys()),
-            biases=array("f", biases.values()),
+            biased=biases.ids,
+            biases=biases.values,
             barred=self._stop_ids if too_early else array("i"),
             tokens=self._sequence.repeatable(self._drafted),
             breakers=self._breakers,
             allowed=self.allowed,
         )
+
+
+class _Biases:
+    """What is added to scores; a token of several mappings gets all of it."""
+
+    def __init__(self, *mappings: Mapping[int, float]) -> None:
+        self.ids = array("i", (token for mapping in mappings for token in mapping))
+        self.values = array("f", (bias for mapping in mappings for bias in mapping.values()))
 
 
 class _SeenTokens:

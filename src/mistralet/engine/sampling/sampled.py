@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 NOT_A_NUMBER = "The model's scores are not numbers; its weights are damaged, or the cache is."
@@ -17,5 +18,5 @@ class Sampled(NamedTuple):
 
     token: int  # -1 if there is a problem
     logprob: float | None = None
-    top_logprobs: list[tuple[int, float]] = []  # of the likeliest tokens, the likeliest first; never written to
+    top_logprobs: Sequence[tuple[int, float]] = ()  # of the likeliest tokens, the likeliest first
     problem: str | None = None  # a sentence on why this row, and this one only, has no token

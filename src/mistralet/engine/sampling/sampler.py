@@ -16,8 +16,8 @@ from mistralet.native import kernels
 class Sampler:
     """Chooses a token for each row of scores, by the native kernel where there is one.
 
-    What comes out for a row is the same, bit for bit, whatever other rows there are. It keeps nothing between calls: the
-    random number of an output token follows from the request's seed and the token's place.
+    What comes out for a row is the same, bit for bit, whatever other rows there are. It keeps nothing between calls:
+    the random number of an output token follows from the request's seed and the token's place.
     """
 
     def __init__(self, use_native: bool = True) -> None:
@@ -27,10 +27,12 @@ class Sampler:
         """One token for each row.
 
         Args:
-            logits: float32 `[rows, vocab_size]`, on any device. On the CPU they are worked on in place: afterwards, those
-                of tokens that the row's `allowed` forbids may be -inf.
+            logits: float32 `[rows, vocab_size]`, on any device. On the CPU they are worked on in place: afterwards,
+                those of tokens that the row's `allowed` forbids may be -inf.
             rows: the sequence of each. A sequence may come several times, with other drafted tokens.
         """
+        if len(logits) != len(rows):
+            raise ValueError(f"{len(logits)} rows of logits were given for {len(rows)} sequences")
         scores = _on_cpu(logits)
         if self._use_native:
             return native.sample(scores, rows)
@@ -44,7 +46,9 @@ class Sampler:
             alternatives: how many of the likeliest tokens to name; 0 for none.
         """
         scores = _on_cpu(logits)
-        alternatives = min(alternatives, scores.shape[1])
+        vocab_size = scores.shape[1]
+        if len(scores) != len(ids) or not all(0 <= token < vocab_size for token in ids):
+            raise ValueError(f"{len(scores)} rows of logits over {vocab_size} tokens do not fit {len(ids)} token ids")
         if self._use_native:
             return native.score(scores, ids, alternatives)
         return [reference.score(row, token, alternatives) for row, token in zip(scores, ids, strict=True)]

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 class StopStrings:
     """Passes a text on, piece by piece, up to the first stop string, of which nothing is ever shown.
 
-    What may still become a stop string is held back, and no more. The stop string that is complete first counts; of those
-    complete at the same character, the longest. The time taken is linear in the text: each character moves one step through
-    the automaton of Aho and Corasick (1975, "Efficient string matching").
+    What may still become a stop string is held back, and no more. The stop string that is complete first counts; of
+    those complete at the same character, the longest. The time taken is linear in the text: each character moves one
+    step through the automaton of Aho and Corasick (1975, "Efficient string matching").
     """
 
     def __init__(self, stops: Iterable[str]) -> None:

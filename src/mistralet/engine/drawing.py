@@ -1,0 +1,76 @@
+"""`Drawing`: from the scores of a step to tokens, within the grammars of the answers that have one."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mistralet.engine.constraint import FillingMask, MaskFiller, MaskRow, new_mask
+from mistralet.engine.constraint.masks import Mask
+from mistralet.engine.sampling import Sampled, Sampler, SamplerRow
+from mistralet.engine.scheduler import Chunk
+from mistralet.engine.sequence import Sequence
+
+
+class Drawing:
+    """Draws the tokens of a step. What the grammars allow is worked out while the model computes."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self._vocab_size = vocab_size
+        self._sampler = Sampler()
+        self._filler = MaskFiller()
+        self._chunks: list[Chunk] = []
+        self._mask: Mask | None = None
+        self._filling: FillingMask | None = None
+
+    def begin(self, chunks: list[Chunk]) -> None:
+        """Look at the chunks of a step before they run: guesses lose what cannot be kept, grammars are asked."""
+        self._chunks = [chunk for chunk in chunks if chunk.draws]
+        rows: list[MaskRow] = []
+        row = 0
+        for chunk in self._chunks:
+            answer = chunk.sequence.answer
+            if answer.bias:
+                chunk.draft.clear()  # the bias may be another after each token
+            if answer.matcher is not None:
+                del chunk.draft[answer.matcher.allowed_prefix(chunk.draft) :]
+                rows.append(MaskRow(answer.matcher, row, chunk.draft))
+            row += 1 + len(chunk.draft)
+        self._mask = new_mask(row, self._vocab_size) if rows else None
+        self._filling = None if self._mask is None else self._filler.start(rows, self._mask)
+
+    def draw(self, logits: Tensor) -> dict[Sequence, list[Sampled]]:
+        """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right.
+
+        Args:
+            logits: float32 `[rows, vocab_size]`, a row for each such chunk and one for each token of its guess.
+        """
+        failures = {} if self._filling is None else self._filling.wait()
+        rows: list[SamplerRow] = []
+        first_rows: list[int] = []
+        for chunk in self._chunks:
+            first_rows.append(len(rows))
+            rows += self._sampler_rows(chunk, len(rows))
+        sampled = self._sampler(logits, rows) if rows else []
+        drawn: dict[Sequence, list[Sampled]] = {}
+        for chunk, first in zip(self._chunks, first_rows, strict=True):
+            if first in failures:
+                drawn[chunk.sequence] = [Sampled(-1, problem=str(failures[first]))]
+                continue
+            right = next(
+                (n for n, guess in enumerate(chunk.draft) if sampled[first + n].token != guess), len(chunk.draft)
+            )
+            drawn[chunk.sequence] = sampled[first : first + right + 1]
+        return drawn
+
+    def close(self) -> None:
+        """End the threads."""
+        self._filler.close()
+
+    def _sampler_rows(self, chunk: Chunk, first: int) -> list[SamplerRow]:
+        row = chunk.sequence.sampler_row
+        row.bias = chunk.sequence.answer.bias
+        rows = [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
+        if chunk.sequence.answer.matcher is not None and self._mask is not None:
+            for place, each in enumerate(rows):
+                each.allowed = self._mask[first + place]
+        return rows
