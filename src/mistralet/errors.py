@@ -32,7 +32,7 @@ class ImageError(MistraletError):
 
 
 class EngineError(MistraletError):
-    """A request cannot go on: no token can be chosen for it."""
+    """A request cannot go on: no token can be chosen for it, or the process of the model died, failed or was closed."""
 
 
 class UsageError(MistraletError):

@@ -1,18 +1,24 @@
 """Runs a model: loading, the cache of past tokens, sampling."""
 
+from mistralet.engine.async_engine import AsyncEngine
 from mistralet.engine.constraint import Constraint
 from mistralet.engine.engine import Engine
 from mistralet.engine.load import LoadedModel, load
+from mistralet.engine.load_spec import LoadSpec
+from mistralet.engine.messages import EngineInfo
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.repetition import RepetitionParams
 from mistralet.engine.request import Completion, Request, RequestStats, StepOutput
 from mistralet.engine.sampling import SamplingParams
 
 __all__ = [
+    "AsyncEngine",
     "Completion",
     "Constraint",
     "Engine",
+    "EngineInfo",
     "EngineOptions",
+    "LoadSpec",
     "LoadedModel",
     "RepetitionParams",
     "Request",

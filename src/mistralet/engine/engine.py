@@ -32,6 +32,9 @@ from mistralet.model import KVCache, MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
 
+# Seconds that a step waits for a grammar if there is nothing else to do: so long a new request may wait for the step.
+_IDLE = 0.01
+
 
 class Engine:
     """Runs many requests at once on one model.
@@ -294,7 +297,7 @@ class Engine:
         if not self._compiling:
             return []
         idle = not self.scheduler.running and not self.scheduler.waiting
-        wait(self._compiling.values(), timeout=None if idle else 0, return_when=FIRST_COMPLETED)
+        wait(self._compiling.values(), timeout=_IDLE if idle else 0, return_when=FIRST_COMPLETED)
         refused = []
         for sequence in [sequence for sequence, future in self._compiling.items() if future.done()]:
             try:
