@@ -103,7 +103,6 @@ struct Avx2 {
   }
 
   // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
-  static void store(uint8_t* p, Int a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a); }
   static Int pair(Int low, Int high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
   static Int add_pairs(Int sum, Int a, Int b) {
     sum = add(sum, _mm256_madd_epi16(a, b));

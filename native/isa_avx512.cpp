@@ -52,7 +52,6 @@ struct Avx512 {
   }
 
   // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
-  static void store(uint8_t* p, Int a) { _mm512_storeu_si512(p, a); }
   static Int pair(Int low, Int high) { return _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16)); }
   static Int add_pairs(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
 

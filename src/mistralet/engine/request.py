@@ -59,11 +59,12 @@ class StepOutput:
     index: int  # which of the request's `n` answers
     token_ids: list[int]
     text: str  # what may be shown; held back while it may be the beginning of a stop string
-    logprobs: list[Sampled]  # of `token_ids`, if the request asks for them
-    prompt_logprobs: list[Sampled]  # of the prompt's tokens from the second on, if the request asks for them
     finish_reason: FinishReason | None
-    error: str | None  # what failed, a sentence
     stats: RequestStats  # of the whole answer; goes on changing while it runs
+    error: str | None = None  # what failed, a sentence
+    logprobs: list[Sampled] = field(default_factory=list)  # of `token_ids`, if the request asks for them
+    # Of the prompt's tokens from the second on, if the request asks for them
+    prompt_logprobs: list[Sampled] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
