@@ -28,6 +28,7 @@ from bench.quality_figures import NEGLIGIBLE, NOISE, Excess, Reading, excess, pe
 from bench.quality_formats import FLOAT_FORMATS
 from bench.quality_model import FloatModel, float_model, widen, write_gguf
 from mistralet import __version__
+from mistralet.config import KVType
 from mistralet.checkpoint import Checkpoint, open_checkpoint
 from mistralet.engine.load import load_tokenizer, load_weights
 from mistralet.errors import MistraletError, UsageError
@@ -35,6 +36,7 @@ from mistralet.files import write_atomically
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
+from mistralet.ops import blocks_for
 from mistralet.quant import FORMATS
 
 ROOT = Path(__file__).parent.parent
@@ -99,17 +101,17 @@ def measure(subject: Subject, weight_format: str, folder: Path, peer: Path | Non
 def exact_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
     """Scores after each token, float32 `[tokens, vocab_size]`: PyTorch, all in float32."""
     model = load_weights(checkpoint, torch.device("cpu"), torch.float32, use_native=False)
-    return next_token_scores(model, ids, torch.float32)
+    return next_token_scores(model, ids, KVType.FLOAT32)
 
 
 def mistralet_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
     """Scores after each token, float32 `[tokens, vocab_size]`: the model as users run it."""
-    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, torch.float16)
+    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, KVType.FLOAT16)
 
 
-def next_token_scores(model: MistralSmall, ids: list[int], kv_dtype: torch.dtype) -> Tensor:
+def next_token_scores(model: MistralSmall, ids: list[int], kv_type: KVType) -> Tensor:
     """Scores after each token of one sequence, float32 `[tokens, vocab_size]`."""
-    cache = KVCache(model.config, kv_dtype, torch.device("cpu"))
+    cache = KVCache(model.config, kv_type, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         chunks = [(start, ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK)]
         batches = (ForwardBatch.alone(chunk, start, cache) for start, chunk in chunks)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.engine import Engine, Generation, SamplingParams
 from mistralet.engine import engine as engine_module
 from mistralet.engine.engine import common_prefix
@@ -31,7 +32,7 @@ def model() -> MistralSmall:
 @pytest.fixture
 def new_engine(model: MistralSmall) -> Callable[..., Engine]:
     """Makes engines whose cache rounds nothing, so that tokens can be compared."""
-    return lambda *stop_ids: Engine(model, frozenset(stop_ids), kv_dtype=torch.float32)
+    return lambda *stop_ids: Engine(model, frozenset(stop_ids), kv_type=KVType.FLOAT32)
 
 
 def text(length: int, seed: int = 0) -> list[int]:
@@ -59,7 +60,7 @@ def with_images(*seeds: int) -> Prompt:
 
 def recomputed(model: MistralSmall, prompt: Prompt) -> Tensor:
     """Scores after `prompt`, everything computed at once."""
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks_for(len(prompt.ids)))
     with torch.inference_mode():
         rows = torch.cat(model.encode_images([image.pixels for image in prompt.images])) if prompt.images else None
         return model.logits(model(ForwardBatch.alone(prompt.ids, 0, cache, rows), cache)[-1:])[0]
@@ -276,9 +277,17 @@ def test_the_cache_takes_16_bits_a_value_unless_told_otherwise(
 ) -> None:
     monkeypatch.setattr(model, "dtype", activations)
     engine = Engine(model, frozenset())
-    engine.cache.reserve(blocks_for(CONTEXT))
     assert engine.cache.nbytes == CONTEXT * TEXT_AND_VISION.kv_bytes_per_token()
     assert engine.cache.layers[0].keys.dtype == cache
+
+
+def test_a_prompt_that_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch, model: MistralSmall) -> None:
+    monkeypatch.setattr("mistralet.engine.engine.blocks_that_fit", lambda *_: 1)
+    engine = Engine(model, frozenset())
+    assert engine.context == 32
+    with pytest.raises(PromptError, match=r"40 tokens, but memory holds at most 31; .*--kv-type"):
+        engine.generate(Prompt(text(40)), GREEDY)
+    assert len(list(engine.generate(Prompt(text(30)), GREEDY))) == 2
 
 
 def test_an_answer_from_a_16_bit_cache_is_close(model: MistralSmall) -> None:

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, open_checkpoint
 from mistralet.checkpoint.hf import canonical_name
+from mistralet.config import KVType
 from mistralet.engine import Engine, SamplingParams
 from mistralet.engine.load import load_weights
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
+from mistralet.ops import blocks_for
 from mistralet.quant import QuantizedTensor
 from mistralet.tokenizer import BpeTokenizer
 
@@ -44,7 +46,7 @@ def fast(checkpoint: Checkpoint) -> MistralSmall:
 def next_token_scores(model: MistralSmall, golden: dict[str, Any]) -> Tensor:
     """Scores at each step of a golden continuation, `[steps, vocab_size]`."""
     ids = golden["prompt_ids"] + golden["output_ids"][:-1]
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         hidden = model(ForwardBatch.alone(ids, 0, cache), cache)
         return model.logits(hidden[len(golden["prompt_ids"]) - 1 :])

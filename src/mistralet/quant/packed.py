@@ -24,6 +24,11 @@ class PackedTensor:
     data: Tensor  # uint8 [packed bytes]
     shape: tuple[int, int]  # rows, columns
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in packed form."""
+        return self.data.nbytes
+
     @cached_property
     def handle(self) -> Any:
         """What the kernels know it by."""
