@@ -78,9 +78,7 @@ def measure(path: Path, kv_type: KVType, context: int, tokens: int, steps: Steps
             if not scores.isfinite().all():
                 raise UsageError(f"{path}: its scores are not finite; remove the file, and it is written anew.")
     work = work_of(loaded.checkpoint.tensors.values(), config, kv_type)
-    return Measured(
-        cache.nbytes, peak_memory(), fill_seconds, median(seconds[_WARM_UP:]), work.decode_bytes(context)
-    )
+    return Measured(cache.nbytes, peak_memory(), fill_seconds, median(seconds[_WARM_UP:]), work.decode_bytes(context))
 
 
 def _fill(cache: KVCache) -> None:

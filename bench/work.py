@@ -30,9 +30,7 @@ class Work:
         return 2 * (self.layer_weights * tokens + self.output_weights)
 
 
-def work_of(
-    tensors: Iterable[StoredTensor], config: ModelConfig, kv_type: KVType = KVType.FLOAT16
-) -> Work:
+def work_of(tensors: Iterable[StoredTensor], config: ModelConfig, kv_type: KVType = KVType.FLOAT16) -> Work:
     """The work of a model with these tensors of its text decoder, and that type of cache."""
     weight_bytes = layer_weights = output_weights = 0
     for tensor in tensors:

@@ -105,9 +105,7 @@ def _halves(codes: Tensor) -> Tensor:
 def _key_fields(stored: Tensor) -> _KeyFields:
     groups = stored.unflatten(-1, (BLOCK_TOKENS // _PANEL, -1, KEY_GROUP_BYTES * _PANEL // BLOCK_TOKENS))
     scales, low, high = groups.split((2 * _PANEL, GROUP // 2 * _PANEL, GROUP // 8 * _PANEL), -1)
-    return _KeyFields(
-        scales.view(torch.float16), low.unflatten(-1, (4, _PANEL, 4)), high.unflatten(-1, (_PANEL, 4))
-    )
+    return _KeyFields(scales.view(torch.float16), low.unflatten(-1, (4, _PANEL, 4)), high.unflatten(-1, (_PANEL, 4)))
 
 
 def _value_fields(stored: Tensor) -> tuple[Tensor, Tensor]:
