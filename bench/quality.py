@@ -41,7 +41,9 @@ from mistralet.quant import FORMATS
 
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "tests" / "text" / "varied.txt"
-ALL_FORMATS = (*FORMATS, *FLOAT_FORMATS)
+# Rows of a cache's type instead of a weight format: the weights are float32 then.
+KV_ROWS = {f"KV {kv_type}".upper(): kv_type for kv_type in (KVType.FLOAT16, KVType.INT8, KVType.INT4)}
+ALL_FORMATS = (*FORMATS, *FLOAT_FORMATS, *KV_ROWS)
 # The quick form, which the tests repeat: the first layers, the commonest tokens, the text without all others.
 QUICK_LAYERS, QUICK_VOCABULARY, QUICK_TOKENS = 2, 4096, 384
 _WIDTH = 108  # characters that the table takes
@@ -86,13 +88,16 @@ def subject(tiny: Path, quick: bool = False) -> Subject:
 
 def measure(subject: Subject, weight_format: str, folder: Path, peer: Path | None = None) -> FormatQuality:
     """Write the model's file in a format to `folder` (and remove it again), and read the text with it."""
+    kv_type = KV_ROWS.get(weight_format)
     path = folder / f"{weight_format}.gguf"
     try:
-        write_gguf(subject.model, path, weight_format)
+        write_gguf(subject.model, path, "F32" if kv_type else weight_format)
         checkpoint = open_checkpoint(path)
         exact = exact_scores(checkpoint, subject.ids)
-        ours = reading(exact, mistralet_scores(checkpoint, subject.ids), subject.ids)
-        theirs = None if peer is None else reading(exact, llama_cpp_scores(peer, path, subject.ids), subject.ids)
+        ours = reading(exact, mistralet_scores(checkpoint, subject.ids, kv_type or KVType.FLOAT16), subject.ids)
+        theirs = (
+            None if peer is None or kv_type else reading(exact, llama_cpp_scores(peer, path, subject.ids), subject.ids)
+        )
     finally:
         path.unlink(missing_ok=True)
     return FormatQuality(perplexity(exact, subject.ids), ours, theirs)
@@ -104,9 +109,9 @@ def exact_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
     return next_token_scores(model, ids, KVType.FLOAT32)
 
 
-def mistralet_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
+def mistralet_scores(checkpoint: Checkpoint, ids: list[int], kv_type: KVType = KVType.FLOAT16) -> Tensor:
     """Scores after each token, float32 `[tokens, vocab_size]`: the model as users run it."""
-    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, KVType.FLOAT16)
+    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, kv_type)
 
 
 def next_token_scores(model: MistralSmall, ids: list[int], kv_type: KVType) -> Tensor:

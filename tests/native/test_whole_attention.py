@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.native import kernels
 from mistralet.ops import LayerCache, PagedBatch, attend, blocks_for, rotate_and_store
 
@@ -32,7 +33,7 @@ def randn(*shape: int, seed: int) -> Tensor:
 def attend_all(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int]) -> Tensor:
     """Segments in which everything sees everything, over a half-precision cache whose unused places hold no numbers."""
     _, kv_heads, head_dim = keys.shape
-    cache = LayerCache.empty(sum(map(blocks_for, lengths)), kv_heads, head_dim, torch.float16)
+    cache = LayerCache.empty(sum(map(blocks_for, lengths)), kv_heads, head_dim, KVType.FLOAT16)
     for tensor in cache.tensors:
         tensor.fill_(float("nan"))
     batch = PagedBatch.of_segments(lengths)

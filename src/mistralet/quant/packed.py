@@ -26,7 +26,7 @@ class PackedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its data."""
+        """Bytes in packed form."""
         return self.data.nbytes
 
     @cached_property
