@@ -213,6 +213,18 @@ def test_what_cannot_run_is_refused(bad: Request, error: type[MistraletError], m
     run(test)
 
 
+def test_a_constraint_that_makes_the_compiler_fail_ends_its_request_only(run: Run) -> None:
+    async def test(engine: AsyncEngine) -> None:
+        bad = Request(prompt(), GREEDY, constraint=3)  # type: ignore[arg-type]
+        async with begun(engine, Request(prompt(), replace(GREEDY, max_tokens=100))) as task:
+            (failed,) = await engine.generate(bad)
+            assert failed.finish_reason == "error"
+            assert "AttributeError" in str(failed.error)
+            assert len((await task)[0].token_ids) == 100
+
+    run(test)
+
+
 def test_two_requests_of_one_name_are_refused_while_the_first_runs(run: Run) -> None:
     async def test(engine: AsyncEngine) -> None:
         twin = Request(prompt(), ENDLESS, id="twin")
@@ -229,7 +241,7 @@ def test_a_lower_priority_number_runs_first(run: Run, events: list[Event]) -> No
     async def test(engine: AsyncEngine) -> None:
         first = Request(prompt(), replace(ENDLESS, n=2))
         async with begun(engine, first):
-            others = [Request(prompt(), GREEDY, priority, id=str(priority)) for priority in (5, 0, -1, 2)]
+            others = [Request(prompt(), GREEDY, priority=priority, id=str(priority)) for priority in (5, 0, -1, 2)]
             streams = [await engine.submit(other) for other in others]
             await engine.cancel(first.id)
             for stream in streams:

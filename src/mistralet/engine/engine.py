@@ -303,9 +303,10 @@ class Engine:
             try:
                 sequence.answer.matcher = self._compiling.pop(sequence).result()
                 self.scheduler.add(sequence)
-            except ConstraintError as error:
+            except Exception as error:  # whatever it is, the other requests have no part in it
                 sequence.state = State.FINISHED
-                sequence.answer.fail(str(error))
+                is_refusal = isinstance(error, ConstraintError)
+                sequence.answer.fail(str(error) if is_refusal else f"The constraint cannot be compiled: {error!r}.")
                 self._finish(sequence)
                 refused.append(self._output(sequence, [], ""))
         return refused

@@ -108,10 +108,11 @@ class Worker:
 
     def _can_go_on(self) -> bool:
         """After a failed step, end all that was begun; whether that leaves the engine as if it had never been."""
+        cause_is_gone = bool(self._begun) and not self._step_failed
+        self._step_failed = True
         for request_id in list(self._begun):
             self.engine.cancel(request_id)
-        failed_before, self._step_failed = self._step_failed, True
-        return not failed_before and self.engine.pool.free == self.engine.pool.size
+        return cause_is_gone and self.engine.pool.free == self.engine.pool.size
 
     def _hear(self, event: Event) -> None:
         self._events.append(event)
