@@ -29,6 +29,7 @@ from bench.quality_formats import FLOAT_FORMATS
 from bench.quality_model import FloatModel, float_model, widen, write_gguf
 from mistralet import __version__
 from mistralet.checkpoint import Checkpoint, open_checkpoint
+from mistralet.config import KVType
 from mistralet.engine.load import load_tokenizer, load_weights
 from mistralet.errors import MistraletError, UsageError
 from mistralet.files import write_atomically
@@ -40,7 +41,9 @@ from mistralet.quant import FORMATS
 
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "tests" / "text" / "varied.txt"
-ALL_FORMATS = (*FORMATS, *FLOAT_FORMATS)
+# Rows of a cache's type instead of a weight format: the weights are float32 then.
+KV_ROWS = {f"KV {kv_type}".upper(): kv_type for kv_type in (KVType.FLOAT16, KVType.INT8, KVType.INT4)}
+ALL_FORMATS = (*FORMATS, *FLOAT_FORMATS, *KV_ROWS)
 # The quick form, which the tests repeat: the first layers, the commonest tokens, the text without all others.
 QUICK_LAYERS, QUICK_VOCABULARY, QUICK_TOKENS = 2, 4096, 384
 _WIDTH = 108  # characters that the table takes
@@ -85,13 +88,16 @@ def subject(tiny: Path, quick: bool = False) -> Subject:
 
 def measure(subject: Subject, weight_format: str, folder: Path, peer: Path | None = None) -> FormatQuality:
     """Write the model's file in a format to `folder` (and remove it again), and read the text with it."""
+    kv_type = KV_ROWS.get(weight_format)
     path = folder / f"{weight_format}.gguf"
     try:
-        write_gguf(subject.model, path, weight_format)
+        write_gguf(subject.model, path, "F32" if kv_type else weight_format)
         checkpoint = open_checkpoint(path)
         exact = exact_scores(checkpoint, subject.ids)
-        ours = reading(exact, mistralet_scores(checkpoint, subject.ids), subject.ids)
-        theirs = None if peer is None else reading(exact, llama_cpp_scores(peer, path, subject.ids), subject.ids)
+        ours = reading(exact, mistralet_scores(checkpoint, subject.ids, kv_type or KVType.FLOAT16), subject.ids)
+        theirs = (
+            None if peer is None or kv_type else reading(exact, llama_cpp_scores(peer, path, subject.ids), subject.ids)
+        )
     finally:
         path.unlink(missing_ok=True)
     return FormatQuality(perplexity(exact, subject.ids), ours, theirs)
@@ -100,17 +106,17 @@ def measure(subject: Subject, weight_format: str, folder: Path, peer: Path | Non
 def exact_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
     """Scores after each token, float32 `[tokens, vocab_size]`: PyTorch, all in float32."""
     model = load_weights(checkpoint, torch.device("cpu"), torch.float32, use_native=False)
-    return next_token_scores(model, ids, torch.float32)
+    return next_token_scores(model, ids, KVType.FLOAT32)
 
 
-def mistralet_scores(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
+def mistralet_scores(checkpoint: Checkpoint, ids: list[int], kv_type: KVType = KVType.FLOAT16) -> Tensor:
     """Scores after each token, float32 `[tokens, vocab_size]`: the model as users run it."""
-    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, torch.float16)
+    return next_token_scores(load_weights(checkpoint, torch.device("cpu")), ids, kv_type)
 
 
-def next_token_scores(model: MistralSmall, ids: list[int], kv_dtype: torch.dtype) -> Tensor:
+def next_token_scores(model: MistralSmall, ids: list[int], kv_type: KVType) -> Tensor:
     """Scores after each token of one sequence, float32 `[tokens, vocab_size]`."""
-    cache = KVCache(model.config, kv_dtype, torch.device("cpu"), blocks_for(len(ids)))
+    cache = KVCache(model.config, kv_type, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         chunks = [(start, ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK)]
         batches = (ForwardBatch.alone(chunk, start) for start, chunk in chunks)

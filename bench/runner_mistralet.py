@@ -26,13 +26,18 @@ def describe() -> dict[str, str]:
 def open_program(job: Job) -> Stream:
     """Load the model of a job as the command line does."""
     os.environ["MISTRALET_THREADS"] = str(job.threads)  # read when mistralet is imported
-    import torch
+    from mistralet.checkpoint.packed_copy import map_ahead
+    from mistralet.imports import uncollected
 
-    from mistralet.engine import Engine, Request, SamplingParams, load
-    from mistralet.model import Prompt
+    map_ahead(Path(job.model))
+    with uncollected():
+        import torch
 
-    torch.set_num_threads(job.threads)
-    loaded = load(Path(job.model))
+        from mistralet.engine import Engine, Request, SamplingParams, load
+        from mistralet.model import Prompt
+
+        torch.set_num_threads(job.threads)
+        loaded = load(Path(job.model))
     engine = Engine(loaded.model, loaded.tokenizer)
 
     def stream(ids: list[int], tokens: int) -> Iterator[int]:

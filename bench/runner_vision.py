@@ -96,8 +96,9 @@ def _mistralet(job: VisionJob) -> Encode:
     import torch
 
     from mistralet.model import MistralSmall
-    from mistralet.model.layers import Weight
+    from mistralet.model.layers import Linear, Weight
     from mistralet.native import kernels
+    from mistralet.quant import pack, quantize_q8_0
 
     config = shape_of(job.layers)
     model = MistralSmall(config)
@@ -105,7 +106,10 @@ def _mistralet(job: VisionJob) -> Encode:
     for name, weight in _weights(config):
         module = model.get_submodule(name.removesuffix(".weight"))
         assert isinstance(module, Weight)
-        module.set_weight(weight.to(model.dtype) if weight.dim() == 1 else weight)
+        if isinstance(module, Linear) and kernels is not None:
+            module.set_weight(pack(quantize_q8_0(weight)))
+        else:
+            module.set_weight(weight.to(model.dtype) if weight.dim() == 1 else weight)
     return lambda image: model.encode_images([image])[0]
 
 

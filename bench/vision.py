@@ -122,6 +122,7 @@ def run(threads: int, rounds: int, quick: bool, layers: int | None) -> Section:
             + _name(setting)
             + (", untried against its other settings." if quick else ", its fastest setting here.")
             + "".join(f" {_name(tried)}: {speed:.0f} GFLOP/s." for tried, speed in trials.items()),
+            "mistralet rounds the weights to 8 bits, as it does by default.",
             f"The machine's limit is {limit:.0f} GFLOP/s of float32 multiply-adds, measured in this run.",
             f"Least cosine of a feature row to float32: {cosines[0]:.6f} (mistralet), {cosines[1]:.6f} (transformers).",
         ],

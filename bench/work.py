@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from mistralet.checkpoint import StoredTensor
-from mistralet.config import ModelConfig
+from mistralet.config import KVType, ModelConfig
 
 _EMBEDDING = "tok_embeddings.weight"
 
@@ -30,8 +30,8 @@ class Work:
         return 2 * (self.layer_weights * tokens + self.output_weights)
 
 
-def work_of(tensors: Iterable[StoredTensor], config: ModelConfig) -> Work:
-    """The work of a model with these tensors of its text decoder."""
+def work_of(tensors: Iterable[StoredTensor], config: ModelConfig, kv_type: KVType = KVType.FLOAT16) -> Work:
+    """The work of a model with these tensors of its text decoder, and that type of cache."""
     weight_bytes = layer_weights = output_weights = 0
     for tensor in tensors:
         # An embedding is looked up, row by row, unless it serves as the output matrix too.
@@ -44,7 +44,7 @@ def work_of(tensors: Iterable[StoredTensor], config: ModelConfig) -> Work:
                 layer_weights += weights
             else:
                 output_weights += weights
-    return Work(weight_bytes, layer_weights, output_weights, config.kv_bytes_per_token())
+    return Work(weight_bytes, layer_weights, output_weights, config.kv_bytes_per_token(kv_type))
 
 
 @dataclass(frozen=True)

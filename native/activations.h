@@ -5,7 +5,7 @@
 
 namespace mistralet {
 
-// Rows are cut into tiles of `Isa::kTileRows`, 4 or 1; within a tile everything of one group lies together.
+// Rows are cut into tiles of at most `Isa::kTileRows`; within a tile everything of one group lies together.
 struct Tile {
   int rows;
   int64_t first_row;

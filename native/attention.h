@@ -6,6 +6,9 @@
 // not on the rows that are computed beside it, nor on the thread, the number of lanes, or where its blocks lie.
 #pragma once
 
+#include <type_traits>
+
+#include "attention_int4.h"
 #include "kv_types.h"
 #include "vector_math.h"
 
@@ -164,6 +167,7 @@ struct Chunk {
   int64_t limits[kChunkRows];                            // what each row sees
   alignas(64) float query[kChunkRows * kMaxHeadDim];     // tile by tile, [head_dim][rows of the tile]
   alignas(64) float scores[kChunkRows * kPiece];         // of one piece, then weights
+  RoundedQueries<kChunkRows, kMaxHeadDim> rounded;       // instead of the query, if the cache is int4
   AttentionState states[kChunkRows];                     // of one piece
 
   int64_t tile_rows(int64_t tile) const { return rows - tile < kTileRows ? rows - tile : kTileRows; }
@@ -175,7 +179,7 @@ struct Chunk {
   }
 };
 
-template <class Isa>
+template <class Isa, class KV>
 inline void gather(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
                    int64_t last, Chunk& chunk) {
   const int64_t head_dim = job.cache.head_dim;
@@ -184,8 +188,12 @@ inline void gather(const AttentionJob& job, const AttentionSequence& sequence, i
   for (int64_t i = 0; i < chunk.rows; ++i) {
     const int64_t tile = i / kTileRows * kTileRows, stride = chunk.tile_rows(tile);
     const float* source = job.query + job.offset(sequence, kv_head, first + i);
-    float* target = chunk.query + tile * head_dim + i % kTileRows;
-    for (int64_t d = 0; d < head_dim; ++d) target[d * stride] = source[d];
+    if constexpr (std::is_same_v<KV, Int4>) {
+      round_row<Isa>(source, head_dim / kGroup, chunk.rounded.tile(tile, stride, head_dim), static_cast<int>(i - tile));
+    } else {
+      float* target = chunk.query + tile * head_dim + i % kTileRows;
+      for (int64_t d = 0; d < head_dim; ++d) target[d * stride] = source[d];
+    }
     chunk.limits[i] = job.limit(sequence, (first + i) / job.group());
   }
 }
@@ -208,8 +216,8 @@ inline void with_rows(int64_t rows, Function&& function) {
 template <class Isa, class KV>
 void attend_piece(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
                   Chunk& chunk) {
-  using Stored = typename KV::Stored;
   const int64_t head_dim = job.cache.head_dim, begin = piece * kPiece;
+  constexpr bool kIsInt4 = std::is_same_v<KV, Int4>;
   const auto place = [&](int64_t block) {
     return sequence.blocks[begin / kBlockTokens + block] * job.cache.kv_heads + kv_head;
   };
@@ -218,13 +226,20 @@ void attend_piece(const AttentionJob& job, const AttentionSequence& sequence, in
   constexpr int64_t kBlocks = kPiece / kBlockTokens;
 
   for (int64_t block = 0; block < kBlocks && begin + block * kBlockTokens < sequence.context; ++block) {
-    const auto* keys = reinterpret_cast<const Stored*>(job.cache.keys) + place(block) * kBlockTokens * head_dim;
-    const float* scales = KV::kHasScales ? job.cache.key_scales + place(block) * kBlockTokens : nullptr;
     for (int64_t tile = 0; tile < chunk.rows; tile += kTileRows) {
       if (seen(tile, block) <= 0) continue;
+      float* scores = chunk.scores + tile * kPiece + block * kBlockTokens;
       with_rows(chunk.tile_rows(tile), [&](auto rows) {
-        score_block<Isa, KV, rows.value>(chunk.query + tile * head_dim, keys, scales, head_dim, job.scale,
-                                         chunk.scores + tile * kPiece + block * kBlockTokens);
+        if constexpr (kIsInt4) {
+          const uint8_t* keys = job.cache.keys + place(block) * int4_key_bytes(head_dim);
+          const Tile queries = chunk.rounded.tile(tile, rows.value, head_dim);
+          score_int4_block<Isa, rows.value>(queries, keys, head_dim, job.scale, scores, kPiece);
+        } else {
+          const int64_t first = place(block) * kBlockTokens;
+          const auto* keys = reinterpret_cast<const typename KV::Stored*>(job.cache.keys) + first * head_dim;
+          const float* scales = KV::kHasScales ? job.cache.key_scales + first : nullptr;
+          score_block<Isa, KV, rows.value>(chunk.query + tile * head_dim, keys, scales, head_dim, job.scale, scores);
+        }
       });
     }
   }
@@ -238,19 +253,27 @@ void attend_piece(const AttentionJob& job, const AttentionSequence& sequence, in
     }
   }
   for (int64_t block = 0; block < kBlocks && begin + block * kBlockTokens < sequence.context; ++block) {
-    const auto* values = reinterpret_cast<const Stored*>(job.cache.values) + place(block) * kBlockTokens * head_dim;
     for (int64_t tile = 0; tile < chunk.rows; tile += kTileRows) {
       const int64_t left = seen(tile, block), tokens = left < kBlockTokens ? left : kBlockTokens;
       if (tokens <= 0) continue;
       float* weights = chunk.scores + tile * kPiece + block * kBlockTokens;
-      if constexpr (KV::kHasScales) {
-        const float* scales = job.cache.value_scales + place(block) * kBlockTokens;
-        for (int64_t i = 0; i < chunk.tile_rows(tile); ++i) {
-          for (int64_t j = 0; j < tokens; ++j) weights[i * kPiece + j] *= scales[j];
-        }
-      }
+      AttentionState* states = chunk.states + tile;
       with_rows(chunk.tile_rows(tile), [&](auto rows) {
-        add_values<Isa, KV, rows.value>(weights, values, tokens, head_dim, chunk.states + tile);
+        if constexpr (kIsInt4) {
+          constexpr int64_t kStride = sizeof(AttentionState) / sizeof(float);
+          const uint8_t* values = job.cache.values + place(block) * int4_value_bytes(head_dim);
+          add_int4_values<Isa, rows.value>(weights, kPiece, values, tokens, head_dim, states->values, kStride);
+        } else {
+          const int64_t first = place(block) * kBlockTokens;
+          if constexpr (KV::kHasScales) {
+            const float* scales = job.cache.value_scales + first;
+            for (int64_t i = 0; i < rows.value; ++i) {
+              for (int64_t j = 0; j < tokens; ++j) weights[i * kPiece + j] *= scales[j];
+            }
+          }
+          const auto* values = reinterpret_cast<const typename KV::Stored*>(job.cache.values) + first * head_dim;
+          add_values<Isa, KV, rows.value>(weights, values, tokens, head_dim, states);
+        }
       });
     }
   }
@@ -262,14 +285,14 @@ void attend_chunk(const AttentionJob& job, const AttentionSequence& sequence, in
                   int64_t last) {
   const int64_t head_dim = job.cache.head_dim;
   Chunk chunk;
-  gather<Isa>(job, sequence, kv_head, first, last, chunk);
   AttentionState states[kChunkRows];
-  for (int64_t i = 0; i < chunk.rows; ++i) {
+  for (int64_t i = 0; i < last - first; ++i) {
     states[i].largest = -__builtin_inff();
     states[i].sum = 0.0f;
     std::memset(states[i].values, 0, head_dim * sizeof(float));
   }
   with_kv_type(job.cache.type, [&](auto kv) {
+    gather<Isa, decltype(kv)>(job, sequence, kv_head, first, last, chunk);
     for (int64_t piece = 0; piece < sequence.pieces(); ++piece) {
       attend_piece<Isa, decltype(kv)>(job, sequence, kv_head, piece, chunk);
       for (int64_t i = 0; i < chunk.rows; ++i) {
@@ -287,8 +310,10 @@ template <class Isa>
 void attend_part(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
                  AttentionState* partial) {
   Chunk chunk;
-  gather<Isa>(job, sequence, kv_head, 0, sequence.tokens * job.group(), chunk);
-  with_kv_type(job.cache.type, [&](auto kv) { attend_piece<Isa, decltype(kv)>(job, sequence, kv_head, piece, chunk); });
+  with_kv_type(job.cache.type, [&](auto kv) {
+    gather<Isa, decltype(kv)>(job, sequence, kv_head, 0, sequence.tokens * job.group(), chunk);
+    attend_piece<Isa, decltype(kv)>(job, sequence, kv_head, piece, chunk);
+  });
   for (int64_t i = 0; i < chunk.rows; ++i) {
     AttentionState& target = partial[piece * chunk.rows + i];
     target.largest = chunk.states[i].largest;

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "prepare.h"
 #include "sample.h"
+#include "whole_attention.h"
 
 namespace mistralet {
 
@@ -22,6 +23,8 @@ struct InstructionSet {
   void (*multiply_dense)(const DenseProduct& product, int64_t first_unit, int64_t last_unit, float* scratch);
   void (*attend_chunk)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
                        int64_t last);
+  void (*attend_whole)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t first,
+                       int64_t last);
   void (*attend_part)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head, int64_t piece,
                       AttentionState* partial);
   void (*merge_parts)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head,
@@ -32,8 +35,17 @@ struct InstructionSet {
 
 template <class Isa>
 constexpr InstructionSet instruction_set(const char* name) {
-  return {name,          Isa::kTileRows,       prepare<Isa>,      round_row<Isa>,   multiply<Isa>,
-          Dense<Isa>::multiply, attend_chunk<Isa>, attend_part<Isa>, merge_parts<Isa>, sample<Isa>};
+  return {name,
+          Isa::kTileRows,
+          prepare<Isa>,
+          round_row<Isa>,
+          multiply<Isa>,
+          Dense<Isa>::multiply,
+          attend_chunk<Isa>,
+          attend_whole<Isa>,
+          attend_part<Isa>,
+          merge_parts<Isa>,
+          sample<Isa>};
 }
 
 extern const InstructionSet kPortable;

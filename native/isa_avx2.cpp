@@ -7,15 +7,14 @@ namespace mistralet {
 namespace {
 
 struct Avx2 {
-  static constexpr int kLanes = 8;
-  static constexpr int kTileRows = 16;
-  // All whole-number sums of a group before the first float: the processor looks ahead too few operations to overlap
-  // the long chain of both.
-  static constexpr bool kDotsFirst = true;
+  static constexpr int kLanes = 8, kVectors = 2;
+  static constexpr int kTileRows = 6;         // two vectors of sums a row, codes and activations fill the 16 registers
+  static constexpr bool kSignedBytes = true;
   using Int = __m256i;
   using Float = __m256;
 
   static Int load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static void store(uint8_t* p, Int a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a); }
   static Int mask_bytes(Int a, char mask) { return _mm256_and_si256(a, _mm256_set1_epi8(mask)); }
   static Int bit_or(Int a, Int b) { return _mm256_or_si256(a, b); }
   template <int N> static Int shift_left(Int a) { return _mm256_slli_epi16(a, N); }
@@ -34,6 +33,9 @@ struct Avx2 {
   static Int load_signed_bytes(const uint8_t* p) {
     return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
+  static Int load_bytes(const uint8_t* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
   static void store_bytes(int8_t* p, const Int (&codes)[4]) {
     const Int pairs = _mm256_packs_epi16(_mm256_packs_epi32(codes[0], codes[1]), _mm256_packs_epi32(codes[2], codes[3]));
     const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -46,35 +48,66 @@ struct Avx2 {
     return _mm256_set1_epi32(bits);
   }
   // Products of two codes with activations from -127 to 127 are added in 16 bits as often as they cannot overflow:
-  // 8 times 2 * 15 * 127, 4 times 2 * 31 * 127, 2 times 2 * 63 * 127.
-  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
-    constexpr int kSafe = Bits == 4 ? 8 : Bits == 5 ? 4 : 2;
+  // 8 times 2 * 15 * 127, 4 times 2 * 31 * 127, 2 times 2 * 63 * 127, once 2 * 128 * 127.
+  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
+    // Sums of 32 bits need registers beside those of 16: fewer rows at a time.
+    constexpr int kRowsAtOnce = Bits == 4 || Bits == 8 || Rows < 3 ? Rows : 3;
+    #pragma GCC unroll 8
+    for (int first = 0; first < Rows; first += kRowsAtOnce) {
+      constexpr int kLeft = Rows % kRowsAtOnce;
+      if (kLeft == 0 || first + kRowsAtOnce <= Rows) {
+        dots_of_rows<Bits, kRowsAtOnce, Quads>(codes, x + first * kGroup, out + first);
+      } else {
+        dots_of_rows<Bits, kLeft, Quads>(codes, x + first * kGroup, out + first);
+      }
+    }
+  }
+  template <int Bits, int Rows, int Quads> static void dots_of_rows(const uint8_t* codes, const int8_t* x, Int (*out)[2]) {
+    constexpr int kSafe = Bits == 4 ? 8 : Bits == 5 ? 4 : Bits == 6 ? 2 : 1;
     constexpr int kRun = kSafe < Quads ? kSafe : Quads;
     const Int ones = _mm256_set1_epi16(1);
-    Int total = zero();
-    for (int q = 0; q < Quads; q += kRun) {
-      Int pairs = _mm256_maddubs_epi16(codes[q], quad(x + 4 * q));
-      for (int i = q + 1; i < q + kRun; ++i) {
-        pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[i], quad(x + 4 * i)));
-        // In this order, one after the other: sums side by side would push the codes out of the registers.
-        __asm__("" : "+x"(pairs));
+    Int totals[Rows][2];
+    #pragma GCC unroll 8
+    for (int run = 0; run < Quads; run += kRun) {
+      Int sums[Rows][2];
+      #pragma GCC unroll 8
+      for (int q = run; q < run + kRun; ++q) {
+        const Int weights[2] = {load(codes + q * kRegister), load(codes + q * kRegister + kRegister / 2)};
+        #pragma GCC unroll 8
+        for (int m = 0; m < Rows; ++m) {
+          const Int activations = quad(x + m * kGroup + 4 * q);
+          for (int v = 0; v < 2; ++v) {
+            const Int pairs = multiply_pairs<Bits>(weights[v], activations);
+            sums[m][v] = q == run ? pairs : _mm256_add_epi16(sums[m][v], pairs);
+            // In this order, one after the other: sums side by side would not fit into the registers.
+            __asm__("" : "+x"(sums[m][v]));
+          }
+        }
       }
-      const Int wide = _mm256_madd_epi16(pairs, ones);
-      total = q == 0 ? wide : add(total, wide);
+      for (int m = 0; m < Rows; ++m) {
+        for (int v = 0; v < 2; ++v) {
+          const Int wide = _mm256_madd_epi16(sums[m][v], ones);
+          totals[m][v] = run == 0 ? wide : add(totals[m][v], wide);
+        }
+      }
     }
-    return total;
+    for (int m = 0; m < Rows; ++m) {
+      for (int v = 0; v < 2; ++v) out[m][v] = totals[m][v];
+    }
   }
-  // Codes of 8 bits are signed again (they lie as excess 128), and the sign goes over to the activations.
-  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t*) {
-    const Int ones = _mm256_set1_epi16(1);
-    Int total = zero();
-    for (int q = 0; q < Quads; ++q) {
-      const Int weights = _mm256_xor_si256(codes[q], _mm256_set1_epi8(-128));
-      const Int pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(quad(x + 4 * q), weights));
-      total = add(total, _mm256_madd_epi16(pairs, ones));
-      __asm__("" : "+x"(total));
-    }
-    return total;
+  template <int Bits> static Int multiply_pairs(Int weights, Int activations) {
+    if constexpr (Bits < 8) return _mm256_maddubs_epi16(weights, activations);
+    // Codes of 8 bits are signed again (they lie as excess 128), and the sign goes over to the activations.
+    const Int weight = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(activations, weight));
+  }
+
+  // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
+  static Int pair(Int low, Int high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
+  static Int add_pairs(Int sum, Int a, Int b) {
+    sum = add(sum, _mm256_madd_epi16(a, b));
+    __asm__("" : "+x"(sum));  // in this order: sums side by side would need more registers than there are
+    return sum;
   }
 
   static Float zero_floats() { return _mm256_setzero_ps(); }
@@ -95,6 +128,12 @@ struct Avx2 {
   }
   static int nan_lanes(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q)); }
   static int lanes_at_least(Float a, Float b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)); }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, Float a, Float b) {
+    const Int lane_bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const Int chosen = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane_bits), lane_bits);
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(chosen));
+  }
   static Float or_zero_below(Float a, Float limit) { return _mm256_and_ps(a, _mm256_cmp_ps(a, limit, _CMP_GE_OQ)); }
   static Int round(Float a) { return _mm256_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }

@@ -7,13 +7,14 @@ namespace mistralet {
 namespace {
 
 struct Avx512 {
-  static constexpr int kLanes = 16;
+  static constexpr int kLanes = 16, kVectors = 1;
   static constexpr int kTileRows = 12;  // their sums, the codes and scales fill the 32 registers
-  static constexpr bool kDotsFirst = false;
+  static constexpr bool kSignedBytes = false;
   using Int = __m512i;
   using Float = __m512;
 
   static Int load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static void store(uint8_t* p, Int a) { _mm512_storeu_si512(p, a); }
   static Int mask_bytes(Int a, char mask) { return _mm512_and_si512(a, _mm512_set1_epi8(mask)); }
   static Int bit_or(Int a, Int b) { return _mm512_or_si512(a, b); }
   template <int N> static Int shift_left(Int a) { return _mm512_slli_epi16(a, N); }
@@ -28,6 +29,9 @@ struct Avx512 {
   static Int load_signed_bytes(const uint8_t* p) {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
+  static Int load_bytes(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   static void store_bytes(int8_t* p, const Int (&codes)[2]) {
     for (int i = 0; i < 2; ++i) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 16 * i), _mm512_cvtepi32_epi8(codes[i]));
@@ -39,17 +43,17 @@ struct Avx512 {
     __builtin_memcpy(&bits, p, 4);
     return _mm512_set1_epi32(bits);
   }
-  template <int Quads> static Int add_dot(Int sum, const Int* codes, const int8_t* x) {
-    for (int q = 0; q < Quads; ++q) sum = _mm512_dpbusd_epi32(sum, codes[q], quad(x + 4 * q));
-    return sum;
+  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][1]) {
+    for (int m = 0; m < Rows; ++m) out[m][0] = zero();
+    for (int q = 0; q < Quads; ++q) {
+      const Int weights = load(codes + q * kRegister);
+      for (int m = 0; m < Rows; ++m) out[m][0] = _mm512_dpbusd_epi32(out[m][0], weights, quad(x + m * kGroup + 4 * q));
+    }
   }
-  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
-    return add_dot<Quads>(zero(), codes, x);
-  }
-  // Codes of 8 bits lie as excess 128.
-  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t* sum) {
-    return sub_ints(add_dot<Quads>(zero(), codes, x), shift_ints_left<7>(splat(*sum)));
-  }
+
+  // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
+  static Int pair(Int low, Int high) { return _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16)); }
+  static Int add_pairs(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
 
   static Float zero_floats() { return _mm512_setzero_ps(); }
   static Float splat_float(float value) { return _mm512_set1_ps(value); }
@@ -65,6 +69,10 @@ struct Avx512 {
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static int nan_lanes(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
   static int lanes_at_least(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, Float a, Float b) {
+    return _mm512_mask_blend_ps(static_cast<__mmask16>(bits), b, a);
+  }
   static Float or_zero_below(Float a, Float limit) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, limit, _CMP_GE_OQ), a);
   }

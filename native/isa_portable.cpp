@@ -7,24 +7,10 @@
 namespace mistralet {
 namespace {
 
-float from_half(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  const int exponent = (half >> 10) & 31;
-  const uint32_t fraction = half & 1023;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(fraction), -24);
-    return sign ? -value : value;
-  }
-  const uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : static_cast<uint32_t>(exponent + 112) << 23) | fraction << 13;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
 struct Portable {
-  static constexpr int kLanes = 8;
-  static constexpr int kTileRows = 12;
-  static constexpr bool kDotsFirst = false;
+  static constexpr int kLanes = 8, kVectors = 2;
+  static constexpr int kTileRows = 4;
+  static constexpr bool kSignedBytes = false;
   struct Int { uint8_t bytes[4 * kLanes]; };
   struct Float { float lanes[kLanes]; };
 
@@ -49,6 +35,7 @@ struct Portable {
   }
 
   static Int load(const uint8_t* p) { Int a; std::memcpy(a.bytes, p, sizeof a.bytes); return a; }
+  static void store(uint8_t* p, const Int& a) { std::memcpy(p, a.bytes, sizeof a.bytes); }
   static Int mask_bytes(const Int& a, char mask) { return per_byte([&](int i) { return a.bytes[i] & mask; }); }
   static Int bit_or(const Int& a, const Int& b) { return per_byte([&](int i) { return a.bytes[i] | b.bytes[i]; }); }
   // What a shift of 16-bit lanes moves into a neighbouring byte is always masked off by its caller.
@@ -66,22 +53,36 @@ struct Portable {
     return total;
   }
   static Int load_signed_bytes(const uint8_t* p) { return per_lane([&](int i) { return static_cast<int8_t>(p[i]); }); }
+  static Int load_bytes(const uint8_t* p) { return per_lane([&](int i) { return p[i]; }); }
   static void store_bytes(int8_t* p, const Int (&codes)[4]) {
     for (int i = 0; i < 32; ++i) p[i] = static_cast<int8_t>(lane(codes[i / kLanes], i % kLanes));
   }
 
-  template <int Bits, int Quads> static Int dot(const Int* codes, const int8_t* x) {
-    return per_lane([&](int i) {
-      int32_t dot = 0;
-      for (int q = 0; q < Quads; ++q) {
-        for (int b = 0; b < 4; ++b) dot += codes[q].bytes[4 * i + b] * x[4 * q + b];
+  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
+    for (int m = 0; m < Rows; ++m) {
+      for (int v = 0; v < 2; ++v) {
+        out[m][v] = per_lane([&](int i) {
+          int32_t dot = 0;
+          for (int q = 0; q < Quads; ++q) {
+            const uint8_t* weights = codes + q * kRegister + 4 * (v * kLanes + i);
+            for (int b = 0; b < 4; ++b) dot += weights[b] * x[m * kGroup + 4 * q + b];
+          }
+          return dot;
+        });
       }
-      return dot;
-    });
+    }
   }
-  // Codes of 8 bits lie as excess 128.
-  template <int Quads> static Int dot_bytes(const Int* codes, const int8_t* x, const int32_t* sum) {
-    return sub_ints(dot<8, Quads>(codes, x), shift_ints_left<7>(splat(*sum)));
+
+  // For whole_attention.h: the lower 16 bits of two registers' lanes in one; products of pairs added to sums.
+  static int16_t half_lane(const Int& a, int i) { int16_t v; std::memcpy(&v, a.bytes + 2 * i, 2); return v; }
+  static Int quad(const int8_t* p) { return per_byte([&](int i) { return p[i % 4]; }); }
+  static Int pair(const Int& low, const Int& high) {
+    return per_lane([&](int i) { return static_cast<uint16_t>(lane(low, i)) | static_cast<uint32_t>(lane(high, i)) << 16; });
+  }
+  static Int add_pairs(const Int& sum, const Int& a, const Int& b) {
+    return per_lane([&](int i) {
+      return lane(sum, i) + half_lane(a, 2 * i) * half_lane(b, 2 * i) + half_lane(a, 2 * i + 1) * half_lane(b, 2 * i + 1);
+    });
   }
 
   static Float zero_floats() { return Float{}; }
@@ -115,6 +116,10 @@ struct Portable {
     int lanes = 0;
     for (int i = 0; i < kLanes; ++i) lanes |= (a.lanes[i] >= b.lanes[i]) << i;
     return lanes;
+  }
+  // Lane i is that of `a` if bit i is set, else that of `b`.
+  static Float choose_lanes(uint32_t bits, const Float& a, const Float& b) {
+    return per_float([&](int i) { return bits >> i & 1 ? a.lanes[i] : b.lanes[i]; });
   }
   static Float or_zero_below(const Float& a, const Float& limit) {
     return per_float([&](int i) { return a.lanes[i] >= limit.lanes[i] ? a.lanes[i] : 0.0f; });

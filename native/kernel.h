@@ -9,13 +9,12 @@
 
 #include "activations.h"
 #include "layout.h"
+#include "vector_math.h"
 
 namespace mistralet {
 
-// Groups of one panel that are used for all tiles before the next: they stay in the first-level cache.
-constexpr int64_t kGroupsPerPass = 32;
-// With a single row of activations, for all lanes of the panel before the next: they are read from memory once.
-constexpr int64_t kGroupsPerRead = 8;
+// Groups of one panel that are unpacked together and used for all tiles: they stay in the first-level cache.
+constexpr int64_t kGroupsPerPass = 24;
 // Bytes of weights that are asked for ahead of their use: over the end of a page, where the processor's own guesses stop.
 constexpr int64_t kReadAhead = 2048;
 
@@ -61,111 +60,151 @@ inline void unpack(const uint8_t* group, int lane, typename Isa::Int (&codes)[kQ
   }
 }
 
-// The sum over `Quads` quads of (code - zero) * activation. `sum` points to the sum of those activations: a symmetric
-// format's zero is taken off here, where arithmetic is exact.
-template <class Isa, class F, int Quads>
-inline typename Isa::Int dot_of(const typename Isa::Int* codes, const int8_t* x, const int32_t* sum) {
-  if constexpr (F::kBits == 8) return Isa::template dot_bytes<Quads>(codes, x, sum);
-  const auto dot = Isa::template dot<F::kBits, Quads>(codes, x);
-  if constexpr (F::kZero == 0) return dot;
-  return Isa::sub_ints(dot, Isa::template shift_ints_left<F::kZeroBits>(Isa::splat(*sum)));
-}
+// One group of a panel as every tile uses it.
+struct Group {
+  alignas(kRegister) uint8_t codes[kQuads * kRegister];   // as in layout.h with 8 bits: quad by quad
+  float scales[kPanelRows];
+  union {
+    float offsets[kPanelRows];
+    uint8_t signed_scales[2][kPanelRows];
+  };
+};
 
-// Adds the groups `first` to `last` of one panel, for all rows of a tile, to `out[row][lane]`.
-template <class Isa, class F, int Rows>
-inline void add_groups(const uint8_t* panel, int lane, int64_t first, int64_t last, const Tile& tile,
-                       float (*out)[kPanelRows]) {
-  using Int = typename Isa::Int;
-  using Float = typename Isa::Float;
-  Float sums[Rows];
-  for (int m = 0; m < Rows; ++m) sums[m] = Isa::load_floats(out[m] + lane);
-
+// Unpacks groups `first` to `last` of a panel, which begin and end with a block.
+template <class Isa, class F>
+inline void unpack_groups(const uint8_t* panel, int64_t first, int64_t last, Group* out) {
   const uint8_t* block = panel + first / F::kGroupsPerBlock * F::kBlockBytes;
   for (int64_t begin = first; begin < last; begin += F::kGroupsPerBlock, block += F::kBlockBytes) {
-    const Float header = Isa::load_halves(block + 2 * lane);
-    Float second = header;
-    if constexpr (F::kTwoHeaders) second = Isa::load_halves(block + 2 * (kPanelRows + lane));
-
-    for (int g = 0; g < F::kGroupsPerBlock; ++g) {
+    for (int g = 0; g < F::kGroupsPerBlock; ++g, ++out) {
       const uint8_t* group = block + F::kHeaderBytes + g * F::kGroupBytes;
-      if constexpr (Rows == 1) read_ahead<F::kGroupBytes>(group + kReadAhead);
-      Int codes[kQuads];
-      unpack<Isa, F>(group, lane, codes);
+      const uint8_t* small = group + F::kLowBytes + F::kHighBytes;
+      read_ahead<F::kGroupBytes>(group + kReadAhead);
+      for (int lane = 0; lane < kPanelRows; lane += Isa::kLanes) {
+        typename Isa::Int codes[kQuads];
+        unpack<Isa, F>(group, lane, codes);
+        for (int quad = 0; quad < kQuads; ++quad) Isa::store(out->codes + quad * kRegister + 4 * lane, codes[quad]);
 
-      const uint8_t* small = group + F::kLowBytes + F::kHighBytes + lane;
-      Float scale = header, offset = second;
-      Int signed_scales[2] = {Isa::zero(), Isa::zero()};
-      if constexpr (F::kScales == Scales::kSuperAffine) {
-        scale = Isa::mul(header, Isa::load_bytes_as_floats(small));
-        offset = Isa::sub(Isa::zero_floats(), Isa::mul(second, Isa::load_bytes_as_floats(small + kPanelRows)));
-      }
-      if constexpr (F::kScales == Scales::kSuperSigned) {
-        signed_scales[0] = Isa::load_signed_bytes(small);
-        signed_scales[1] = Isa::load_signed_bytes(small + kPanelRows);
-      }
-
-      const int64_t place = (begin + g) * Rows;
-      const auto dot_with = [&](int m) {
-        const int8_t* x = tile.codes + (place + m) * kGroup;
-        if constexpr (F::kScales == Scales::kSuperSigned) {
-          const int32_t* halves = tile.half_sums + 2 * (place + m);
-          return Isa::add(Isa::mul_ints(dot_of<Isa, F, 4>(codes, x, halves), signed_scales[0]),
-                          Isa::mul_ints(dot_of<Isa, F, 4>(codes + 4, x + 16, halves + 1), signed_scales[1]));
-        } else {
-          return dot_of<Isa, F, kQuads>(codes, x, tile.sums + place + m);
+        auto scale = Isa::load_halves(block + 2 * lane);
+        if constexpr (F::kScales == Scales::kSuperAffine) {
+          scale = Isa::mul(scale, Isa::load_bytes_as_floats(small + lane));
         }
-      };
-      const auto add_dot = [&](int m, Int dot) {
-        const Float scaled = Isa::mul(Isa::to_floats(dot), Isa::splat_float(tile.scales[place + m]));
-        sums[m] = Isa::fma(scaled, scale, sums[m]);
+        Isa::store_floats(out->scales + lane, scale);
         if constexpr (F::kTwoHeaders) {
-          sums[m] = Isa::fma(Isa::splat_float(tile.scaled_sums[place + m]), offset, sums[m]);
+          auto offset = Isa::load_halves(block + 2 * (kPanelRows + lane));
+          if constexpr (F::kScales == Scales::kSuperAffine) {
+            offset = Isa::mul(offset, Isa::load_bytes_as_floats(small + kPanelRows + lane));
+            offset = Isa::sub(Isa::zero_floats(), offset);
+          }
+          Isa::store_floats(out->offsets + lane, offset);
         }
-      };
-      if constexpr (Isa::kDotsFirst && Rows > 1) {
-        Int dots[Rows];
-        for (int m = 0; m < Rows; ++m) dots[m] = dot_with(m);
-        for (int m = 0; m < Rows; ++m) add_dot(m, dots[m]);
-      } else {
-        for (int m = 0; m < Rows; ++m) add_dot(m, dot_with(m));
+      }
+      if constexpr (F::kScales == Scales::kSuperSigned) __builtin_memcpy(out->signed_scales, small, 2 * kPanelRows);
+    }
+  }
+}
+
+// Sums over `Quads` quads of (code - zero) * activation for all rows of a tile. `sums`, one every `Stride` for each row,
+// are those of the activations: a symmetric format's zero is taken off here, where arithmetic is exact.
+template <class Isa, class F, int Rows, int Quads, int Stride>
+inline void sum_products(const uint8_t* codes, const int8_t* x, const int32_t* sums,
+                         typename Isa::Int (&out)[Rows][Isa::kVectors]) {
+  Isa::template dots<F::kBits, Rows, Quads>(codes, x, out);
+  if constexpr (F::kZero != 0 && !(F::kBits == 8 && Isa::kSignedBytes)) {
+    for (int m = 0; m < Rows; ++m) {
+      const auto zero = Isa::template shift_ints_left<F::kZeroBits>(Isa::splat(sums[m * Stride]));
+      for (auto& dot : out[m]) dot = Isa::sub_ints(dot, zero);
+    }
+  }
+}
+
+template <class Isa, class F, int Rows>
+inline void sum_group(const Group& group, const Tile& tile, int64_t place, typename Isa::Int (&out)[Rows][Isa::kVectors]) {
+  const int8_t* x = tile.codes + place * kGroup;
+  if constexpr (F::kScales == Scales::kSuperSigned) {
+    typename Isa::Int upper[Rows][Isa::kVectors];
+    const int32_t* sums = tile.half_sums + 2 * place;
+    sum_products<Isa, F, Rows, kQuads / 2, 2>(group.codes, x, sums, out);
+    sum_products<Isa, F, Rows, kQuads / 2, 2>(group.codes + kQuads / 2 * kRegister, x + kGroup / 2, sums + 1, upper);
+    for (int v = 0; v < Isa::kVectors; ++v) {
+      const auto scale = Isa::load_signed_bytes(group.signed_scales[0] + v * Isa::kLanes);
+      const auto upper_scale = Isa::load_signed_bytes(group.signed_scales[1] + v * Isa::kLanes);
+      for (int m = 0; m < Rows; ++m) {
+        out[m][v] = Isa::add(Isa::mul_ints(out[m][v], scale), Isa::mul_ints(upper[m][v], upper_scale));
+      }
+    }
+  } else {
+    sum_products<Isa, F, Rows, kQuads, 1>(group.codes, x, tile.sums + place, out);
+  }
+}
+
+// The product with `count` groups of a panel, of which `first` is the first, for all rows of a tile into
+// `out[row * stride + lane]`; on top of what is there, if `add`.
+template <class Isa, class F, int Rows>
+inline void multiply_groups(const Group* groups, int64_t first, int64_t count, const Tile& tile, bool add, float* out,
+                            int64_t stride) {
+  constexpr int kVectors = Isa::kVectors, kLanes = Isa::kLanes;
+  using Float = typename Isa::Float;
+  Float sums[Rows][kVectors];
+  for (int m = 0; m < Rows; ++m) {
+    for (int v = 0; v < kVectors; ++v) {
+      sums[m][v] = add ? Isa::load_floats(out + m * stride + v * kLanes) : Isa::zero_floats();
+    }
+  }
+  for (int64_t g = 0; g < count; ++g) {
+    const Group& group = groups[g];
+    const int64_t place = (first + g) * Rows;
+    typename Isa::Int dots[Rows][kVectors];
+    sum_group<Isa, F, Rows>(group, tile, place, dots);
+
+    Float scales[kVectors], offsets[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      scales[v] = Isa::load_floats(group.scales + v * kLanes);
+      if constexpr (F::kTwoHeaders) offsets[v] = Isa::load_floats(group.offsets + v * kLanes);
+    }
+    for (int m = 0; m < Rows; ++m) {
+      const Float scale_of_activations = Isa::splat_float(tile.scales[place + m]);
+      for (int v = 0; v < kVectors; ++v) {
+        sums[m][v] = Isa::fma(Isa::mul(Isa::to_floats(dots[m][v]), scale_of_activations), scales[v], sums[m][v]);
+        if constexpr (F::kTwoHeaders) {
+          sums[m][v] = Isa::fma(Isa::splat_float(tile.scaled_sums[place + m]), offsets[v], sums[m][v]);
+        }
       }
     }
   }
-  for (int m = 0; m < Rows; ++m) Isa::store_floats(out[m] + lane, sums[m]);
+  for (int m = 0; m < Rows; ++m) {
+    for (int v = 0; v < kVectors; ++v) Isa::store_floats(out + m * stride + v * kLanes, sums[m][v]);
+  }
 }
 
-// The product with groups `first` to `last`, into `out`, [activation rows][rows]; on top of what is there, if `add`.
+// The same into `out`, [activation rows][rows], where the last panel may be narrower than 16 rows.
 template <class Isa, class F, int Rows>
-void multiply_tile(const uint8_t* panel, int64_t first, int64_t last, const Tile& tile, bool add, float* out,
+void multiply_tile(const Group* groups, int64_t first, int64_t count, const Tile& tile, bool add, float* out,
                    int64_t rows, int64_t row) {
-  // Sums go through a small buffer, since the last panel may be narrower than 16 rows.
-  float sums[Rows][kPanelRows] = {};
-  const int64_t width = rows - row < kPanelRows ? rows - row : kPanelRows;
+  const int64_t width = rows - row;
   float* target = out + tile.first_row * rows + row;
-  if (add) {
-    for (int m = 0; m < Rows; ++m) __builtin_memcpy(sums[m], target + m * rows, width * sizeof(float));
-  }
-  for (int lane = 0; lane < kPanelRows; lane += Isa::kLanes) {
-    add_groups<Isa, F, Rows>(panel, lane, first, last, tile, sums);
-  }
-  for (int m = 0; m < Rows; ++m) __builtin_memcpy(target + m * rows, sums[m], width * sizeof(float));
+  if (width >= kPanelRows) return multiply_groups<Isa, F, Rows>(groups, first, count, tile, add, target, rows);
+  float wide[Rows * kPanelRows] = {};
+  for (int m = 0; add && m < Rows; ++m) __builtin_memcpy(wide + m * kPanelRows, target + m * rows, width * sizeof(float));
+  multiply_groups<Isa, F, Rows>(groups, first, count, tile, add, wide, kPanelRows);
+  for (int m = 0; m < Rows; ++m) __builtin_memcpy(target + m * rows, wide + m * kPanelRows, width * sizeof(float));
 }
 
 // Multiplies panels `first_panel` to `last_panel`; `out` is [activation rows][rows].
 template <class Isa, class F>
 void multiply_panels(const uint8_t* packed, int64_t rows, const Activations& x, bool add, int64_t first_panel,
                      int64_t last_panel, float* out) {
-  const int64_t groups = x.groups, pass = x.tiles[0].rows == 1 ? kGroupsPerRead : kGroupsPerPass;
+  Group unpacked[kGroupsPerPass];
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-    const uint8_t* weights = packed + panel * panel_bytes<F>(groups * kGroup);
-    for (int64_t first = 0; first < groups; first += pass) {
-      const int64_t last = first + pass < groups ? first + pass : groups;
+    const uint8_t* weights = packed + panel * panel_bytes<F>(x.groups * kGroup);
+    for (int64_t first = 0; first < x.groups; first += kGroupsPerPass) {
+      const int64_t left = x.groups - first, count = left < kGroupsPerPass ? left : kGroupsPerPass;
+      unpack_groups<Isa, F>(weights, first, first + count, unpacked);
       for (int64_t t = 0; t < x.tile_count; ++t) {
         const Tile& tile = x.tiles[t];
-        const auto multiply = tile.rows == Isa::kTileRows ? multiply_tile<Isa, F, Isa::kTileRows>
-                              : tile.rows == 4            ? multiply_tile<Isa, F, 4>
-                                                          : multiply_tile<Isa, F, 1>;
-        multiply(weights, first, last, tile, add || first > 0, out, rows, panel * kPanelRows);
+        with_count<Isa::kTileRows>(tile.rows, [&](auto tile_rows) {
+          multiply_tile<Isa, F, tile_rows.value>(unpacked, first, count, tile, add || first > 0, out, rows,
+                                                 panel * kPanelRows);
+        });
       }
     }
   }

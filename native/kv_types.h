@@ -4,6 +4,7 @@
 //   keys    [blocks][kv_heads][head_dim][32]   turned, so that neighbouring lanes are neighbouring tokens
 //   values  [blocks][kv_heads][32][head_dim]
 //   scales  [blocks][kv_heads][32]             float32, of 8-bit keys or values: one per head and token
+// but int4 keys and values lie as kv_int4.h says.
 // A token's slot is its block times 32 plus its place there.
 #pragma once
 
@@ -14,7 +15,8 @@ namespace mistralet {
 
 constexpr int64_t kBlockTokens = 32;
 
-enum class KVType : int { kFloat32 = 0, kFloat16 = 1, kInt8 = 24, kBFloat16 = 30 };
+// In the order of Python's KVType.
+enum class KVType : int { kFloat32, kFloat16, kBFloat16, kInt8, kInt4 };
 
 struct LayerCache {
   KVType type;
@@ -42,6 +44,20 @@ inline uint16_t to_half(float value) {
   }
   bits += 0xfff + ((bits >> 13) & 1);
   return static_cast<uint16_t>(sign | ((bits - 0x38000000) >> 13));
+}
+
+inline float from_half(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+  const int exponent = (half >> 10) & 31;
+  const uint32_t fraction = half & 1023;
+  if (exponent == 0) {
+    const float value = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  const uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : static_cast<uint32_t>(exponent + 112) << 23) | fraction << 13;
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
 }
 
 inline uint16_t to_bfloat(float value) {
@@ -84,6 +100,8 @@ struct Int8 {
   }
 };
 
+struct Int4 {};  // attention_int4.h
+
 template <class Function>
 void with_kv_type(KVType type, Function&& function) {
   switch (type) {
@@ -91,6 +109,7 @@ void with_kv_type(KVType type, Function&& function) {
     case KVType::kFloat16: return function(Float16{});
     case KVType::kBFloat16: return function(BFloat16{});
     case KVType::kInt8: return function(Int8{});
+    case KVType::kInt4: return function(Int4{});
   }
 }
 

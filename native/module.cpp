@@ -44,6 +44,7 @@ NB_MODULE(_kernels, module) {
   module.def("packed_bytes", [](int type, int64_t rows, int64_t columns) {
     return packed_bytes(static_cast<Type>(type), rows, columns);
   });
+  module.def("populate", &populate, release);
   module.def("pack", &pack, release);
   module.def(
       "linear",

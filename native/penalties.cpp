@@ -15,15 +15,6 @@ bool has_bit(const int32_t* bits, int64_t words, int32_t token) {
   return bits != nullptr && token / 32 < words && (static_cast<uint32_t>(bits[token / 32]) >> (token % 32) & 1);
 }
 
-void forbid_unmasked(float* scores, int64_t vocab, const int32_t* mask, int64_t words) {
-  for (int64_t first = 0; first < vocab; first += 32) {
-    const uint32_t allowed = first / 32 < words ? static_cast<uint32_t>(mask[first / 32]) : 0;
-    if (allowed == ~uint32_t{0}) continue;
-    const int64_t count = std::min<int64_t>(32, vocab - first);
-    for (int64_t i = 0; i < count; ++i) scores[first + i] = allowed >> i & 1 ? scores[first + i] : kForbidden;
-  }
-}
-
 // For each place i of `text`, how many tokens from there on are those of its beginning (the Z algorithm: Gusfield,
 // "Algorithms on Strings, Trees, and Sequences", 1.4): in one pass, whatever the text.
 void match_with_beginning(const std::vector<int32_t>& text, std::vector<int64_t>& matches) {
@@ -90,13 +81,11 @@ void ChangedScores::apply(float* scores, int64_t vocab, const SampleRow& row) {
   }
   first_barred_ = before_.size();
   for (int64_t i = 0; i < row.barred_size; ++i) set(scores, vocab, row.barred[i], kForbidden);
-  if (row.mask != nullptr) forbid_unmasked(scores, vocab, row.mask, row.mask_words);
 }
 
-bool ChangedScores::allow_barred(float* scores, int64_t vocab, const SampleRow& row) {
+bool ChangedScores::allow_barred(float* scores) {
   if (first_barred_ == before_.size()) return false;
   for (; before_.size() > first_barred_; before_.pop_back()) scores[before_.back().first] = before_.back().second;
-  if (row.mask != nullptr) forbid_unmasked(scores, vocab, row.mask, row.mask_words);
   return true;
 }
 

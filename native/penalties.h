@@ -48,11 +48,11 @@ struct SampleRow {
 // The changed scores of one row, as long as they are changed.
 class ChangedScores {
  public:
-  // Penalties first, then biases, then what is forbidden. Tokens beyond the vocabulary are passed over.
+  // Penalties first, then biases, then the barred tokens. Tokens beyond the vocabulary are passed over.
   void apply(float* scores, int64_t vocab, const SampleRow& row);
-  // Gives the barred tokens their scores back, as far as the mask allows. False if there are none.
-  bool allow_barred(float* scores, int64_t vocab, const SampleRow& row);
-  // All scores as they were, but for those that the mask forbids.
+  // Gives the barred tokens their scores back. False if there are none.
+  bool allow_barred(float* scores);
+  // All scores as they were.
   void undo(float* scores);
 
  private:

@@ -24,9 +24,11 @@ class RoundedActivations {
     }
     tiles_.clear();
     tile_of_row_.resize(rows);
-    for (int64_t row = 0; row < rows;) {
-      const int64_t left = rows - row, offset = row * groups_;
-      const int size = left >= tile_rows ? tile_rows : left >= 4 ? 4 : 1;
+    // As few tiles as possible, of nearly the same size: small ones cost more a row.
+    const int64_t count = (rows + tile_rows - 1) / tile_rows;
+    for (int64_t row = 0, tile = 0; tile < count; ++tile) {
+      const int64_t offset = row * groups_;
+      const int size = static_cast<int>(rows / count + (tile < rows % count));
       for (int i = 0; i < size; ++i) tile_of_row_[row + i] = static_cast<int>(tiles_.size());
       tiles_.push_back({size, row, codes_.data() + offset * kGroup, scales_.data() + offset,
                         scaled_sums_.data() + offset, sums_.data() + offset, half_sums_.data() + 2 * offset});

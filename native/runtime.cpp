@@ -1,13 +1,17 @@
 #include "runtime.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
+#include <type_traits>
 
 #include "instruction_set.h"
+#include "kv_int4.h"
 #include "pack.h"
 #include "rounded.h"
 #include "thread_pool.h"
@@ -37,6 +41,7 @@ struct State {
   std::vector<AttentionState> partial;
   std::vector<float> prepared;                               // rows that float matrices are multiplied with
   std::vector<float> query, key, value, attended, gate, up;  // between the operations of a block
+  std::vector<float> turned;                                 // queries, for an int4 cache
 };
 
 State& state() {
@@ -93,7 +98,8 @@ void rotate(const float* x, const float* rotations, int64_t head_dim, float* out
 }
 
 template <class KV>
-void store_token(const float* key, const float* value, const float* rotations, int64_t slot, const LayerCache& cache) {
+void store_plain_token(const float* key, const float* value, const float* rotations, int64_t slot,
+                       const LayerCache& cache) {
   using Stored = typename KV::Stored;
   const int64_t head_dim = cache.head_dim, block = slot / kBlockTokens, place = slot % kBlockTokens;
   float turned[kMaxHeadDim];
@@ -107,6 +113,30 @@ void store_token(const float* key, const float* value, const float* rotations, i
   }
 }
 
+void store_int4_token(const float* key, const float* value, const float* rotations, int64_t slot,
+                      const LayerCache& cache) {
+  const int64_t head_dim = cache.head_dim, block = slot / kBlockTokens, place = slot % kBlockTokens;
+  float turned[kMaxHeadDim];
+  for (int64_t head = 0; head < cache.kv_heads; ++head, key += head_dim, value += head_dim) {
+    const int64_t at = block * cache.kv_heads + head;
+    rotate(key, rotations, head_dim, turned);
+    hadamard(turned, head_dim);
+    store_int4_key(turned, head_dim, place, cache.keys + at * int4_key_bytes(head_dim));
+    std::memcpy(turned, value, head_dim * sizeof(float));
+    hadamard(turned, head_dim);
+    store_int4_value(turned, head_dim, place, cache.values + at * int4_value_bytes(head_dim));
+  }
+}
+
+template <class KV>
+void store_token(const float* key, const float* value, const float* rotations, int64_t slot, const LayerCache& cache) {
+  if constexpr (std::is_same_v<KV, Int4>) {
+    store_int4_token(key, value, rotations, slot, cache);
+  } else {
+    store_plain_token<KV>(key, value, rotations, slot, cache);
+  }
+}
+
 // A buffer of at least that size; it never shrinks, so that a steady state allocates nothing.
 template <class T>
 T* room(std::vector<T>& buffer, size_t size) {
@@ -114,8 +144,11 @@ T* room(std::vector<T>& buffer, size_t size) {
   return buffer.data();
 }
 
+// Whether attention is computed in whole numbers.
+bool is_whole(const AttentionJob& job) { return job.cache.type == KVType::kFloat16 && !job.causal; }
+
 bool is_split(const AttentionJob& job, const AttentionSequence& sequence) {
-  return sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
+  return !is_whole(job) && sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
 }
 
 void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
@@ -182,10 +215,23 @@ void run_rotate_and_store(float* query, const float* key, const float* value, co
   });
 }
 
-void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& sequences) {
+// Turns heads as those of an int4 cache are turned, or back; in place if both are the same.
+void turn_heads(const float* heads, int64_t count, int64_t head_dim, float* out) {
+  state().pool->run(count, std::max<int64_t>(64, piece_of(count)), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      float* target = out + i * head_dim;
+      if (target != heads + i * head_dim) std::memcpy(target, heads + i * head_dim, head_dim * sizeof(float));
+      hadamard(target, head_dim);
+    }
+  });
+}
+
+void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSequence>& sequences) {
   const InstructionSet& set = state().set;
   ThreadPool& pool = *state().pool;
   const int64_t kv_heads = job.cache.kv_heads;
+  const int64_t chunk_rows = is_whole(job) ? kWholeRows : kChunkRows;
+  const auto attend_chunk = is_whole(job) ? set.attend_whole : set.attend_chunk;
 
   // A unit is a chunk of rows, or, of a sequence with few rows, a piece of their context.
   struct Unit {
@@ -202,7 +248,7 @@ void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& s
   for (const auto& sequence : sequences) {
     const int64_t rows = sequence.tokens * job.group(), pieces = sequence.pieces();
     const bool split = is_split(job, sequence);
-    const int64_t count = split ? pieces : (rows + kChunkRows - 1) / kChunkRows;
+    const int64_t count = split ? pieces : (rows + chunk_rows - 1) / chunk_rows;
     // From the last: those have the longest context.
     for (int64_t index = count - 1; index >= 0; --index) {
       for (int64_t head = 0; head < kv_heads; ++head) {
@@ -220,8 +266,8 @@ void run_attend(const AttentionJob& job, const std::vector<AttentionSequence>& s
       if (unit.partial != nullptr) {
         set.attend_part(job, *unit.sequence, unit.kv_head, unit.index, unit.partial);
       } else {
-        const int64_t begin = unit.index * kChunkRows, rows = unit.sequence->tokens * job.group();
-        set.attend_chunk(job, *unit.sequence, unit.kv_head, begin, std::min<int64_t>(begin + kChunkRows, rows));
+        const int64_t begin = unit.index * chunk_rows, rows = unit.sequence->tokens * job.group();
+        attend_chunk(job, *unit.sequence, unit.kv_head, begin, std::min<int64_t>(begin + chunk_rows, rows));
       }
     }
   });
@@ -242,6 +288,18 @@ Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate
   return state().set.sample(scores, vocab, row, rooms, alternatives);
 }
 
+void run_attend(AttentionJob job, const Batch& batch) {
+  const bool is_turned = job.cache.type == KVType::kInt4;
+  const int64_t heads = batch.tokens() * job.heads, head_dim = job.cache.head_dim;
+  if (is_turned) {
+    float* turned = room(state().turned, heads * head_dim);
+    turn_heads(job.query, heads, head_dim, turned);
+    job.query = turned;
+  }
+  run_attend_as_stored(job, batch.sequences);
+  if (is_turned) turn_heads(job.out, heads, head_dim, job.out);
+}
+
 }  // namespace
 
 std::vector<std::string> instruction_sets() {
@@ -260,6 +318,14 @@ void configure(int threads, const std::string& instruction_set) {
     }
   }
   throw std::invalid_argument("no such instruction set on this processor");
+}
+
+void populate(uintptr_t address, int64_t bytes) {
+#ifdef MADV_POPULATE_READ  // Linux from 5.14 on
+  madvise(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), MADV_POPULATE_READ);
+#else
+  madvise(reinterpret_cast<void*>(address), static_cast<size_t>(bytes), MADV_WILLNEED);
+#endif
 }
 
 void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target) {
@@ -285,7 +351,7 @@ void rotate_and_store(float* query, const float* key, const float* value, const 
 
 void attend(const float* query, int64_t heads, float scale, const LayerCache& cache, const Batch& batch, float* out) {
   std::lock_guard<std::mutex> guard(state().lock);
-  run_attend({query, out, cache, heads, scale, batch.causal}, batch.sequences);
+  run_attend({query, out, cache, heads, scale, batch.causal}, batch);
 }
 
 void attention_block(const Source& source, const Matrix& query, const Matrix& key, const Matrix& value,
@@ -300,7 +366,7 @@ void attention_block(const Source& source, const Matrix& query, const Matrix& ke
   const int64_t heads = query.rows / cache.head_dim;
   run_linear(source, batch.tokens(), {query, key, value}, {queries, keys, values}, false);
   run_rotate_and_store(queries, keys, values, rotations, heads, cache, batch);
-  run_attend({queries, attended, cache, heads, scale, batch.causal}, batch.sequences);
+  run_attend({queries, attended, cache, heads, scale, batch.causal}, batch);
   run_linear({attended, query.rows, nullptr, 0.0f, nullptr}, batch.tokens(), {output}, {x}, true);
 }
 

@@ -19,6 +19,10 @@ std::vector<std::string> instruction_sets();
 // Raises std::invalid_argument for an instruction set that this processor does not have.
 void configure(int threads, const std::string& instruction_set);
 
+// Asks the system to map `bytes` from `address` on, of a file: what is in its cache is then read without page faults, the
+// rest is fetched from the disk in order. It only saves time, so it may do nothing. Meant for a thread of its own.
+void populate(uintptr_t address, int64_t bytes);
+
 // From rows of GGUF blocks to panels (see pack.h).
 void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target);
 

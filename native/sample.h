@@ -251,6 +251,27 @@ int32_t choose(const float* scores, int64_t vocab, float largest, const SampleRo
   return draw_from_all<Isa>(scores, vocab, row.top_p, share, weighing, room);
 }
 
+// Sets the scores of the tokens that are not in the row's mask to -infinity.
+template <class Isa>
+void forbid_unmasked(float* scores, int64_t vocab, const SampleRow& row) {
+  if (row.mask == nullptr) return;
+  const auto forbidden = Isa::splat_float(-kInfinity);
+  for (int64_t first = 0; first < vocab; first += 32) {
+    const uint32_t allowed = first / 32 < row.mask_words ? static_cast<uint32_t>(row.mask[first / 32]) : 0;
+    if (allowed == ~uint32_t{0}) continue;
+    if (vocab - first < 32) {
+      for (int64_t i = 0; i < vocab - first; ++i) {
+        if (!(allowed >> i & 1)) scores[first + i] = -kInfinity;
+      }
+      continue;
+    }
+    for (int i = 0; i < 32; i += Isa::kLanes) {
+      float* lanes = scores + first + i;
+      Isa::store_floats(lanes, Isa::choose_lanes(allowed >> i, Isa::load_floats(lanes), forbidden));
+    }
+  }
+}
+
 // One row: its likeliest tokens by the scores as they came, then the token drawn (or the one given) and its logprob.
 // Scores are as before in the end, but for those that the row's mask forbids.
 template <class Isa>
@@ -274,8 +295,10 @@ Sampled sample(float* scores, int64_t vocab, const SampleRow& row, const SampleR
   if (token < 0) {
     if (row.changes_scores()) {
       room.changed->apply(scores, vocab, row);
+      forbid_unmasked<Isa>(scores, vocab, row);
       largest = block_maxima<Isa>(scores, vocab, room.maxima);
-      if (largest == -kInfinity && room.changed->allow_barred(scores, vocab, row)) {
+      if (largest == -kInfinity && room.changed->allow_barred(scores)) {
+        forbid_unmasked<Isa>(scores, vocab, row);
         largest = block_maxima<Isa>(scores, vocab, room.maxima);
       }
     }

@@ -84,6 +84,15 @@ struct Constant {
   static constexpr int value = N;
 };
 
+// Calls `function` with `count`, from 1 to `Most`, as a constant.
+template <int Most, class Function>
+inline void with_count(int count, Function&& function) {
+  if constexpr (Most > 1) {
+    if (count < Most) return with_count<Most - 1>(count, function);
+  }
+  function(Constant<Most>{});
+}
+
 // exp(x) = 2^n * e^r with |r| <= ln(2) / 2; e^r by its series to the sixth power (relative error below 3e-7).
 template <class Isa>
 inline typename Isa::Float exponential(typename Isa::Float x) {

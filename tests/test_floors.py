@@ -12,6 +12,7 @@ FLOORS = {
     "__init__": 0,
     "errors": 0,
     "files": 0,
+    "imports": 0,
     "machine": 0,
     "native": 0,
     "config": 0,

@@ -9,7 +9,7 @@ import pytest
 
 from mistralet import machine
 from mistralet.errors import UsageError
-from mistralet.machine import Memory, available_cpus, format_bytes, gpus, parse_size, ram
+from mistralet.machine import Memory, available_cpus, format_bytes, free_ram, gpus, parse_size, ram
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,7 @@ def test_a_tool_that_cannot_run_means_no_gpu(tmp_path: Path, monkeypatch: pytest
     nvidia_smi(tmp_path, monkeypatch, "")
     (tmp_path / "nvidia-smi").write_text("#!/nowhere/interpreter\n")
     assert gpus() == []
+
+
+def test_free_memory_is_some_of_all() -> None:
+    assert 0 < free_ram() <= ram().nbytes

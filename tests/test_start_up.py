@@ -20,7 +20,7 @@ def loaded_after(code: str) -> set[str]:
     "code",
     [
         "import mistralet",
-        "import mistralet.config, mistralet.checkpoint, mistralet.hub",
+        "import mistralet.config, mistralet.checkpoint.packed_copy, mistralet.hub",
         "import sys; sys.argv = ['mistralet', '--help']\n"
         "from mistralet.cli.main import main\ntry: main()\nexcept SystemExit: pass",
     ],

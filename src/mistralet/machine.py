@@ -39,6 +39,11 @@ def ram() -> Memory:
     return Memory("RAM", min(limits))
 
 
+def free_ram() -> int:
+    """Bytes of RAM this process could still take: those that are free, or hold what can be dropped, such as files."""
+    return min(ram().nbytes, int(psutil.virtual_memory().available))
+
+
 def available_cpus() -> int:
     """Processors this process may use: those it is bound to, or fewer where a container has a quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

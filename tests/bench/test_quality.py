@@ -15,10 +15,21 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from bench.quality import QUICK_LAYERS, QUICK_VOCABULARY, Subject, app, ask_peer, measure, next_token_scores, subject
-from bench.quality_figures import excess
+from bench.quality import (
+    KV_ROWS,
+    QUICK_LAYERS,
+    QUICK_VOCABULARY,
+    Subject,
+    app,
+    ask_peer,
+    measure,
+    next_token_scores,
+    subject,
+)
+from bench.quality_figures import NEGLIGIBLE, excess
 from bench.quality_model import FloatModel, float_model, widen
 from mistralet.checkpoint import open_checkpoint
+from mistralet.config import KVType
 from mistralet.engine.load import load_weights
 from mistralet.errors import UsageError
 from mistralet.quant import FORMATS
@@ -43,6 +54,11 @@ def test_a_format_loses_no_more_than_in_llama_cpp(weight_format: str, quick: Sub
     assert measured.mistralet.top_1 > golden["llama_cpp"]["top_1"] - 0.02
 
 
+def test_a_smaller_type_of_cache_loses_more_but_little(quick: Subject, tmp_path: Path) -> None:
+    half, int8, int4 = (measure(quick, row, tmp_path).mistralet.divergence for row in KV_ROWS)
+    assert half < NEGLIGIBLE < int8 < int4 < 5e-3
+
+
 def test_the_text_and_the_slice_are_those_llama_cpp_read(quick: Subject) -> None:
     config = quick.model.config
     assert (config.num_hidden_layers, config.vocab_size) == (GOLDEN["layers"], GOLDEN["vocabulary"])
@@ -58,7 +74,7 @@ def test_widening_changes_no_score(tiny_path: Path, quick: Subject) -> None:
 
 def scores(model: FloatModel, ids: list[int]) -> torch.Tensor:
     checkpoint = checkpoint_of(model.config, dict(model.weights))
-    return next_token_scores(load_weights(checkpoint, torch.device("cpu"), use_native=False), ids, torch.float32)
+    return next_token_scores(load_weights(checkpoint, torch.device("cpu"), use_native=False), ids, KVType.FLOAT32)
 
 
 def test_every_row_of_a_widened_model_is_whole_blocks(quick: Subject) -> None:

@@ -86,6 +86,6 @@ def test_the_first_of_many_problems_is_told_with_their_number() -> None:
     with pytest.raises(CheckpointError) as raised:
         check(sound(tensors={}))
     others = len(tensor_shapes(TEXT_AND_VISION)) - 1
-    first = "nowhere: the tensor 'tok_embeddings.weight' is missing"
+    first = f"{sound().path}: the tensor 'tok_embeddings.weight' is missing"
     assert str(raised.value).startswith(f"{first} (and {others} more problems); ")
     assert "\n" not in str(raised.value)

@@ -183,6 +183,7 @@ class TestPlan:
         }
         assert facts["weight_bytes"]["total"] == 48_022_722_560
         assert facts["kv_bytes_per_token"] == 163_840
+        assert facts["kv_bytes_per_token_by_type"] == {"float16": 163_840, "int8": 84_480, "int4": 51_200}
         assert facts["contexts"][-1] == {
             "tokens": 131_072,
             "kv_bytes": 21_474_836_480,
@@ -195,6 +196,14 @@ class TestPlan:
         (memory,) = facts["memories"]
         assert memory["fits"]["16384"]
         assert not memory["fits"]["131072"]
+
+    def test_the_whole_context_fits_24_gb_with_an_int4_cache(self, command: Command) -> None:
+        arguments = ("plan", "small-3.2:q4", "--memory", "24GB", "--kv-type", "int4", "--json")
+        facts = json.loads(command(*arguments).out)
+        assert facts["kv_type"] == "int4"
+        assert facts["kv_bytes_per_token"] == 51_200
+        assert facts["memories"][0]["fits"]["131072"]
+        assert "with int4" in command("plan", "small-3.2:q4", "--memory", "24GB").out
 
     def test_a_model_on_disk_is_measured(self, command: Command, tiny_path: Path) -> None:
         facts = json.loads(command("plan", tiny_path, "--context", 100, "--json").out)

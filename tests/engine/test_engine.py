@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.engine import Completion, Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine.events import Event
 from mistralet.errors import PromptError, UsageError
@@ -40,7 +41,7 @@ def new_engine(model: MistralSmall) -> NewEngine:
         listener: Callable[[Event], None] | None = None,
         **options: int,
     ) -> Engine:
-        chosen = EngineOptions(kv_dtype=torch.float32, kv_tokens=kv_tokens, **options)
+        chosen = EngineOptions(kv_type=KVType.FLOAT32, kv_tokens=kv_tokens, **options)
         return Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
 
     return new
@@ -71,7 +72,7 @@ def with_images(*seeds: int) -> Prompt:
 
 def recomputed(model: MistralSmall, prompt: Prompt) -> Tensor:
     """Scores after `prompt`, everything computed at once."""
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks=4)
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks=4)
     with torch.inference_mode():
         images = None
         if prompt.images:
@@ -254,7 +255,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(length: int, new_engine: NewEng
 
 
 def test_a_prompt_larger_than_the_cache_is_refused(new_engine: NewEngine) -> None:
-    with pytest.raises(PromptError, match="has 32 tokens, but the cache has room for 32; shorten it, or"):
+    with pytest.raises(PromptError, match="has 32 tokens, but memory holds at most 31; shorten it, or"):
         new_engine(kv_tokens=32).add(Request(Prompt(text(32)), GREEDY))
 
 
@@ -290,6 +291,40 @@ def test_streams_of_one_engine_share_its_steps_and_keep_their_own_tokens(new_eng
         for index, output in enumerate(outputs):
             tokens[index] += output.token_ids
     assert tokens == [answer(new_engine(), prompt).token_ids for prompt in prompts]
+
+
+def test_logprobs_are_those_of_the_models_scores(new_engine: NewEngine, model: MistralSmall) -> None:
+    prompt = Prompt(text(9))
+    completion = answer(new_engine(), prompt, replace(GREEDY, temperature=2.0, logprobs=3))
+    assert [sampled.token for sampled in completion.logprobs] == completion.token_ids
+    for count, sampled in enumerate(completion.logprobs):
+        scores = recomputed(model, extended(prompt, completion.token_ids[:count])).log_softmax(0)
+        assert sampled.logprob == pytest.approx(float(scores[sampled.token]), abs=1e-4)
+        assert [token for token, _ in sampled.top_logprobs] == scores.topk(3).indices.tolist()
+
+
+@pytest.mark.parametrize("prefill_tokens", [4, 512])
+def test_logprobs_of_a_prompt_are_told_also_if_it_is_cached(
+    prefill_tokens: int, new_engine: NewEngine, model: MistralSmall
+) -> None:
+    engine, prompt = new_engine(prefill_tokens=prefill_tokens), Prompt(text(20))
+    answer(engine, prompt)
+    params = replace(GREEDY, prompt_logprobs=2)
+    first, second = engine.generate([Request(prompt, params), Request(Prompt(text(5)), params)])
+    assert len(first.prompt_logprobs) == 19
+    assert len(second.prompt_logprobs) == 4
+    for place, sampled in enumerate(first.prompt_logprobs):
+        scores = recomputed(model, Prompt(prompt.ids[: place + 1])).log_softmax(0)
+        assert sampled.token == prompt.ids[place + 1]
+        assert sampled.logprob == pytest.approx(float(scores[sampled.token]), abs=1e-4)
+        assert len(sampled.top_logprobs) == 2
+    assert answer(engine, prompt).prompt_logprobs == []
+
+
+def test_token_ids_outside_the_vocabulary_are_refused(new_engine: NewEngine) -> None:
+    for ids in ([1, 128], [-1, 1]):
+        with pytest.raises(PromptError, match=r"outside the vocabulary \(0 to 127\)"):
+            new_engine().add(Request(Prompt(ids), GREEDY))
 
 
 def test_a_lower_priority_number_runs_first(new_engine: NewEngine) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import torch
 
+from mistralet.config import KVType
 from mistralet.engine import Completion, Constraint, Engine, EngineOptions, RepetitionParams, Request, SamplingParams
 from mistralet.engine.events import Event
 from mistralet.engine.speculation.drafter import StepGain
@@ -30,7 +30,7 @@ SCHEMA = {
 
 
 def new_engine(prompt_lookup: bool = False, **options: int) -> Engine:
-    chosen = EngineOptions(torch.float32, kv_tokens=8000, prompt_lookup=prompt_lookup, **options)
+    chosen = EngineOptions(KVType.FLOAT32, kv_tokens=8000, prompt_lookup=prompt_lookup, **options)
     return Engine(MODEL, LetterTokenizer(stop_ids=[STOP]), chosen)
 
 
@@ -132,7 +132,7 @@ class WordTokenizer(LetterTokenizer):
 
 
 def word_engine(prompt_lookup: bool = False, **options: int) -> Engine:
-    chosen = EngineOptions(torch.float32, kv_tokens=8000, prompt_lookup=prompt_lookup, **options)
+    chosen = EngineOptions(KVType.FLOAT32, kv_tokens=8000, prompt_lookup=prompt_lookup, **options)
     return Engine(MODEL, WordTokenizer(stop_ids=[STOP]), chosen)
 
 

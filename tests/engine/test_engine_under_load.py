@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from mistralet.config import KVType
 from mistralet.engine import Engine, EngineOptions, Request, SamplingParams, StepOutput
 from mistralet.engine.block_pool import Block
 from mistralet.model import Prompt
@@ -24,7 +25,7 @@ TOKENS = [1, *torch.randint(20, 24, (60,), generator=torch.Generator().manual_se
 
 
 def new_engine(blocks: int, prefill_tokens: int = 16) -> Engine:
-    options = EngineOptions(torch.float32, blocks * BLOCK_SIZE, max_sequences=4, prefill_tokens=prefill_tokens)
+    options = EngineOptions(KVType.FLOAT32, blocks * BLOCK_SIZE, max_sequences=4, prefill_tokens=prefill_tokens)
     return Engine(MODEL, LetterTokenizer(stop_ids=[STOP]), options)
 
 

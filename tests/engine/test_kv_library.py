@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mistralet.config import KVType
 from mistralet.engine import Completion, Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine import kv_library as library_module
 from mistralet.engine.kv_library import SECTION, KVLibrary
@@ -21,7 +22,7 @@ from mistralet.model import Prompt
 from support.letters import LetterTokenizer
 from support.random_models import TEXT, random_model
 
-CONFIG = replace(TEXT, max_position_embeddings=2000)
+CONFIG = replace(TEXT, max_position_embeddings=2000, head_dim=32)
 MODEL = random_model(CONFIG)
 GREEDY = SamplingParams(temperature=0, max_tokens=4, seed=0)
 LONG = torch.randint(20, 128, (700,), generator=torch.Generator().manual_seed(0)).tolist()
@@ -35,8 +36,8 @@ def library(tmp_path: Path) -> Iterator[KVLibrary]:
     library.close()
 
 
-def new_engine(library: KVLibrary | None, name: str = "model", dtype: torch.dtype = torch.float32) -> Engine:
-    options = EngineOptions(dtype, kv_tokens=2000)
+def new_engine(library: KVLibrary | None, name: str = "model", kv_type: KVType = KVType.FLOAT32) -> Engine:
+    options = EngineOptions(kv_type, kv_tokens=2000)
     return Engine(MODEL, LetterTokenizer(), options, name=name, library=library)
 
 
@@ -51,13 +52,13 @@ def files(library: KVLibrary) -> list[Path]:
     return sorted(library.folder.glob("*.kv"))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int8])
-def test_another_engine_goes_on_from_what_is_kept(dtype: torch.dtype, library: KVLibrary) -> None:
-    answer(new_engine(library, dtype=dtype), LONG)
+@pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.INT8, KVType.INT4])
+def test_another_engine_goes_on_from_what_is_kept(kv_type: KVType, library: KVLibrary) -> None:
+    answer(new_engine(library, kv_type=kv_type), LONG)
     question = [*LONG[:650], 30, 31]
-    later = answer(new_engine(library, dtype=dtype), question)
+    later = answer(new_engine(library, kv_type=kv_type), question)
     assert later.stats.cached_tokens == 650 // SECTION * SECTION
-    assert later.token_ids == answer(new_engine(None, dtype=dtype), question).token_ids
+    assert later.token_ids == answer(new_engine(None, kv_type=kv_type), question).token_ids
 
 
 def test_the_last_token_of_a_prompt_runs_though_all_is_kept(library: KVLibrary) -> None:
@@ -132,7 +133,7 @@ def new_first_key() -> str:
 def test_another_model_or_another_type_of_cache_finds_nothing(library: KVLibrary) -> None:
     answer(new_engine(library), LONG)
     assert answer(new_engine(library, name="another"), LONG).stats.cached_tokens == 0
-    assert answer(new_engine(library, dtype=torch.float16), LONG).stats.cached_tokens == 0
+    assert answer(new_engine(library, kv_type=KVType.FLOAT16), LONG).stats.cached_tokens == 0
 
 
 def test_the_least_lately_used_go_first_and_named_ones_stay(tmp_path: Path) -> None:

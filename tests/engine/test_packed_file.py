@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from mistralet.checkpoint import Checkpoint, open_checkpoint
+from mistralet.checkpoint import Checkpoint, open_checkpoint, packed_copy
+from mistralet.checkpoint.packed_copy import map_ahead
 from mistralet.engine import packed_file
 from mistralet.engine.packed_file import packed_matrices
 from mistralet.native import kernels
@@ -22,6 +24,7 @@ from support.tiny_mistral import TEXT
 if kernels is None:
     pytest.skip("the native kernels were not built", allow_module_level=True)
 
+FLOAT = "layers.0.attention.wk.weight"
 NAMES = ["layers.0.attention.wq.weight", "output.weight", "norm.weight"]
 
 
@@ -44,6 +47,7 @@ def write_model(path: Path, seed: int = 0) -> Path:
         values = random.standard_normal((rows, 64)).astype(np.float32)
         writer.add_tensor(name, gguf.quants.quantize(values, raw_dtype), raw_dtype=raw_dtype)
     writer.add_tensor("output_norm.weight", np.ones(64, np.float32))
+    writer.add_tensor("blk.0.attn_k.weight", random.standard_normal((32, 64)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -81,6 +85,37 @@ def test_the_second_start_packs_nothing(case: Case) -> None:
     assert len(case.files()) == 1
 
 
+@pytest.mark.parametrize("free", [0, 1 << 40])
+def test_a_file_that_was_mapped_ahead_is_used(free: int, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = packed_matrices(case.checkpoint, NAMES)
+    monkeypatch.setattr(packed_copy, "free_ram", lambda: free)
+    map_ahead(case.checkpoint.path)
+    (file,) = case.files()
+    mapped = packed_copy._mapped_ahead[file]
+    again = packed_matrices(case.checkpoint, NAMES)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+    assert all(start < matrix.data.data_ptr() < start + len(mapped) for matrix in again.values())
+    assert same(again, first)
+    assert packed_copy._mapped_ahead == {}
+
+
+@pytest.mark.parametrize("damage", [lambda f: f.write_bytes(f.read_bytes()[:-5000]), lambda f: f.write_bytes(b"")])
+def test_a_damaged_file_that_was_mapped_ahead_is_not(damage: Callable[[Path], object], case: Case) -> None:
+    first = packed_matrices(case.checkpoint, NAMES)
+    sound = {name: matrix.data.clone() for name, matrix in first.items()}
+    del first
+    damage(case.files()[0])
+    map_ahead(case.checkpoint.path)
+    again = packed_matrices(case.checkpoint, NAMES)
+    assert all(torch.equal(again[name].data, data) for name, data in sound.items())
+
+
+def test_without_a_file_nothing_is_mapped_ahead(case: Case) -> None:
+    map_ahead(case.checkpoint.path)
+    map_ahead(case.checkpoint.path.with_name("missing.gguf"))
+    assert packed_copy._mapped_ahead == {}
+
+
 def test_a_small_model_has_no_file(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     from_file = packed_matrices(case.checkpoint, NAMES)
     case.files()[0].unlink()
@@ -115,6 +150,18 @@ def test_without_room_the_matrices_are_packed_in_memory(case: Case, monkeypatch:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
     assert list(packed_matrices(case.checkpoint, NAMES)) == NAMES[:2]
     assert case.files() == []
+
+
+def test_rounded_matrices_are_kept_beside_the_others(case: Case) -> None:
+    as_they_lie = packed_matrices(case.checkpoint, NAMES)
+    rounded = packed_matrices(case.checkpoint, [FLOAT], rounded=True)
+    assert list(rounded) == [FLOAT]
+    assert len(case.packings) == 3
+    assert same(packed_matrices(case.checkpoint, [FLOAT], rounded=True), rounded)
+    assert same(packed_matrices(case.checkpoint, NAMES), as_they_lie)
+    assert len(case.packings) == 3
+    assert len(case.files()) == 2
+    assert packed_matrices(case.checkpoint, [FLOAT]) == {}
 
 
 def test_an_interruption_leaves_nothing(case: Case) -> None:

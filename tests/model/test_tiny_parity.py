@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, open_checkpoint
 from mistralet.checkpoint.hf import canonical_name
+from mistralet.config import KVType
 from mistralet.engine import Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine.load import load_weights
 from mistralet.model import ForwardBatch, KVCache, MistralSmall, Prompt
@@ -45,7 +46,7 @@ def fast(checkpoint: Checkpoint) -> MistralSmall:
 def next_token_scores(model: MistralSmall, golden: dict[str, Any]) -> Tensor:
     """Scores at each step of a golden continuation, `[steps, vocab_size]`."""
     ids = golden["prompt_ids"] + golden["output_ids"][:-1]
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks_for(len(ids)))
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         hidden = model(ForwardBatch.alone(ids, 0), cache)
         return model.logits(hidden[len(golden["prompt_ids"]) - 1 :])

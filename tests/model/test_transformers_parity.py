@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mistralet import ops
 from mistralet.checkpoint import check, open_checkpoint
+from mistralet.config import KVType
 from mistralet.engine.load import load_weights
 from mistralet.model import ForwardBatch, ImageRows, KVCache, MistralSmall
 from mistralet.native import kernels
@@ -80,7 +81,7 @@ def load(path: Path, use_native: bool = True) -> MistralSmall:
 
 
 def logits(model: MistralSmall, ids: list[int], pictures: list[Tensor] | None = None, chunk: int = 1000) -> Tensor:
-    cache = KVCache(model.config, torch.float32, torch.device("cpu"), blocks_for(len(ids)))
+    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         rows = None if pictures is None else torch.cat(model.encode_images(pictures))
         parts = []

@@ -7,8 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import torch
-
+from mistralet.config import KVType
 from mistralet.engine import Engine, EngineOptions, StepOutput
 from support.letters import LetterTokenizer
 from support.random_models import TEXT_AND_VISION, random_model
@@ -35,7 +34,7 @@ class TroubledEngine(Engine):
 class RandomEngine:
     """A tiny random model with a long context, whose cache rounds nothing."""
 
-    options: EngineOptions = field(default_factory=lambda: EngineOptions(torch.float32, 2 * CONTEXT, max_sequences=2))
+    options: EngineOptions = field(default_factory=lambda: EngineOptions(KVType.FLOAT32, 2 * CONTEXT, max_sequences=2))
 
     def __call__(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Engine:
         progress(1, 2)

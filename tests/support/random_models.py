@@ -55,7 +55,7 @@ def random_weights(config: ModelConfig) -> dict[str, Tensor]:
 
 def checkpoint_of(config: ModelConfig, weights: dict[str, Tensor]) -> Checkpoint:
     """A checkpoint that reads from memory."""
-    path = Path("nowhere")
+    path = Path(__file__)  # any file: its size and date are asked for
     tensors = {
         name: StoredTensor(name, name, path, tuple(tensor.shape), "F32", 4 * prod(tensor.shape))
         for name, tensor in weights.items()

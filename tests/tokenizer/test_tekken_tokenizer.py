@@ -133,6 +133,13 @@ def test_a_gguf_holds_the_same_tokenizer(tekken: Tekken, gguf_v11: dict[str, Any
     assert from_gguf.raw.image == ImageConfig(image_patch_size=14, max_image_size=1540, spatial_merge_size=2)
 
 
+def test_text_takes_no_template(small_v7: dict[str, Any]) -> None:
+    tokenizer = TekkenTokenizer.from_gguf(small_v7, "small.gguf")
+    assert tokenizer.decode(tokenizer.encode("some text")) == "some text"
+    assert "raw" not in vars(tokenizer)  # which takes a second to make
+    assert tokenizer.raw.encode("some text", bos=False, eos=False) == tokenizer.encode("some text")
+
+
 def test_the_pattern_is_that_of_the_file(tekken: Tekken) -> None:
     assert tekken("v7").raw._model._pat_str == PATTERN
 

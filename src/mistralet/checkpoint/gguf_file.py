@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -26,6 +25,7 @@ _MAX_HEADER_BYTES = 64 << 20
 _MAX_DIMENSIONS = 4
 _MAX_ARRAY_DEPTH = 4
 _STRING, _ARRAY = 8, 9
+_LENGTH = struct.Struct("<Q")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -168,7 +168,7 @@ class _Cursor:
         """Move past `nbytes` and return where they start."""
         start = self.position
         if nbytes > self.size - start:
-            raise CheckpointError(f"{self.path}: the header is cut short or damaged; download the file again")
+            raise self._cut_short()
         self.position = start + nbytes
         return start
 
@@ -214,5 +214,21 @@ class _Cursor:
             count = self.count(smallest_item=item_bytes)
             start = self.need(count * item_bytes)
             return list(struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.buffer, start))
-        read: Callable[[], Any] = self.string if kind == _STRING else lambda: self.value(kind, depth + 1)
-        return [read() for _ in range(self.count(smallest_item=8))]
+        count = self.count(smallest_item=8)
+        return self._strings(count) if kind == _STRING else [self.value(kind, depth + 1) for _ in range(count)]
+
+    def _strings(self, count: int) -> list[str]:
+        """As `string` reads each; a vocabulary and its merges are 400,000, so here is no call for each."""
+        start, strings = self.position, []
+        for _ in range(count):
+            begin = start + _LENGTH.size
+            end = begin + (_LENGTH.unpack_from(self.buffer, start)[0] if begin <= self.size else 0)
+            if end > self.size:
+                raise self._cut_short()
+            strings.append(self.buffer[begin:end].decode("utf-8", errors="surrogateescape"))
+            start = end
+        self.position = start
+        return strings
+
+    def _cut_short(self) -> CheckpointError:
+        return CheckpointError(f"{self.path}: the header is cut short or damaged; download the file again")

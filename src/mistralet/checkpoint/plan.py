@@ -7,7 +7,7 @@ from math import prod
 
 from mistralet.checkpoint.base import Checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
-from mistralet.config import ModelConfig, part_of, tensor_shapes
+from mistralet.config import KVType, ModelConfig, part_of, tensor_shapes
 from mistralet.machine import Memory
 
 # Context lengths a plan shows, up to the model's own.
@@ -24,12 +24,17 @@ class Plan:
 
     config: ModelConfig
     weights: dict[str, int]  # bytes of "text", "vision" and "projector"
-    kv_bytes_per_token: int
+    kv_type: KVType = KVType.FLOAT16
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of all weights."""
         return sum(self.weights.values())
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that a token adds to the cache."""
+        return self.config.kv_bytes_per_token(self.kv_type)
 
     def kv_bytes(self, context: int) -> int:
         """Bytes of the cache of `context` tokens."""
@@ -45,16 +50,16 @@ class Plan:
         return max(0, min(free // self.kv_bytes_per_token, self.config.max_position_embeddings))
 
 
-def plan_checkpoint(checkpoint: Checkpoint) -> Plan:
+def plan_checkpoint(checkpoint: Checkpoint, kv_type: KVType = KVType.FLOAT16) -> Plan:
     """The plan of a model on disk, from the sizes of its tensors as they are stored."""
     weights: dict[str, int] = {}
     for tensor in checkpoint.tensors.values():
         part = part_of(tensor.name)
         weights[part] = weights.get(part, 0) + tensor.nbytes
-    return Plan(checkpoint.config, weights, checkpoint.config.kv_bytes_per_token())
+    return Plan(checkpoint.config, weights, kv_type)
 
 
-def plan_release(config: ModelConfig, quantization: str) -> Plan:
+def plan_release(config: ModelConfig, quantization: str, kv_type: KVType = KVType.FLOAT16) -> Plan:
     """The plan of a model that is not here.
 
     Args:
@@ -65,7 +70,7 @@ def plan_release(config: ModelConfig, quantization: str) -> Plan:
         stored = _TYPES["BF16" if quantization == "BF16" else q4_k_m_type(name, shape, config)]
         part = part_of(name)
         weights[part] = weights.get(part, 0) + prod(shape) // stored.block_size * stored.block_bytes
-    return Plan(config, weights, config.kv_bytes_per_token())
+    return Plan(config, weights, kv_type)
 
 
 def q4_k_m_type(name: str, shape: tuple[int, ...], config: ModelConfig) -> str:

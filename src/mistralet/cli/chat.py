@@ -11,6 +11,7 @@ import typer
 
 from mistralet import __version__
 from mistralet.cli.common import (
+    KVTypeOption,
     MaxTokensOption,
     ModelArgument,
     OpenModel,
@@ -20,6 +21,7 @@ from mistralet.cli.common import (
     messages,
     open_model,
     sampling_params,
+    start_early,
 )
 from mistralet.cli.conversation import Conversation
 from mistralet.errors import MistraletError, UsageError
@@ -38,10 +40,12 @@ def chat(
     max_tokens: MaxTokensOption = 1024,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
+    kv_type: KVTypeOption = None,
 ) -> None:
     """Talk with a model; text and pictures, over several turns."""
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
-    opened = open_model(model)
+    opened = open_model(model, kv_type)
     conversation = Conversation(opened, params, system)
     read_line = _line_reader(opened)
     while (line := read_line()) is not None:
@@ -124,8 +128,9 @@ def _line_reader(opened: OpenModel) -> Callable[[], str | None]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import InMemoryHistory
 
-    context = opened.loaded.checkpoint.config.max_position_embeddings
-    messages.print(f"mistralet {__version__} · {opened.name} · {context:,} tokens of context · /help lists commands")
+    messages.print(
+        f"mistralet {__version__} · {opened.name} · {opened.engine.context:,} tokens of context · /help lists commands"
+    )
     session: PromptSession[str] = PromptSession(history=InMemoryHistory())
 
     def read() -> str | None:

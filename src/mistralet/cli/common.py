@@ -14,7 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mistralet.hub import resolve
+from mistralet.checkpoint.packed_copy import map_ahead
+from mistralet.config import KVType
+from mistralet.hub import find_local, resolve
+from mistralet.imports import uncollected
 
 if TYPE_CHECKING:
     from mistralet.engine import Engine, LoadedModel, RequestStats, SamplingParams, StepOutput
@@ -27,6 +30,10 @@ ModelArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
 TemperatureOption = Annotated[float | None, typer.Option(help="0 takes the likeliest token.", show_default="0.15")]
 SeedOption = Annotated[int | None, typer.Option(help="Makes a run repeatable.")]
+KVTypeOption = Annotated[
+    KVType | None,
+    typer.Option("--kv-type", help="How keys and values of past tokens are stored.", show_default="16 bits"),
+]
 MaxTokensOption = Annotated[int, typer.Option(help="Longest answer, in tokens.")]
 
 messages = Console(stderr=True, highlight=False)
@@ -42,7 +49,16 @@ class OpenModel:
     load_seconds: float
 
 
-def open_model(name: str | None) -> OpenModel:
+def start_early(name: str | None) -> None:
+    """Let the system bring a model near that lies on this machine; to be called before anything imports torch."""
+    found = find_local(name)
+    if found is not None:
+        map_ahead(found.path)
+    with uncollected():
+        import mistralet.engine  # noqa: F401
+
+
+def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
     """Find, fetch if needed, and load a model, showing what takes long."""
     resolved = resolve(name)
     if resolved.is_stand_in:
@@ -54,13 +70,14 @@ def open_model(name: str | None) -> OpenModel:
     started = time.perf_counter()
     with _bar() as bar:
         task = bar.add_task(f"Loading {resolved.name}", total=None)
-        from mistralet.engine import Engine, load
+        from mistralet.engine import Engine, EngineOptions, load
         from mistralet.native import missing_because
 
-        loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        with uncollected():
+            loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
     if missing_because:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
-    engine = Engine(loaded.model, loaded.tokenizer, name=loaded.identity)
+    engine = Engine(loaded.model, loaded.tokenizer, EngineOptions(kv_type=kv_type), name=loaded.identity)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
 
 

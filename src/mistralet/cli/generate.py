@@ -10,6 +10,7 @@ import typer
 
 from mistralet.cli.common import (
     JsonOption,
+    KVTypeOption,
     MaxTokensOption,
     SeedOption,
     TemperatureOption,
@@ -18,6 +19,7 @@ from mistralet.cli.common import (
     open_model,
     print_json,
     sampling_params,
+    start_early,
     stream_answer,
 )
 from mistralet.errors import PromptError, UsageError
@@ -34,14 +36,16 @@ def generate(
     max_tokens: MaxTokensOption = 256,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
+    kv_type: KVTypeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Continue a text as it is, without a chat template."""
     text = prompt if prompt is not None else _read_stdin()
     if not text:
         raise PromptError("The prompt is empty; give a text to continue.")
+    start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
-    opened = open_model(model)
+    opened = open_model(model, kv_type)
     tokenizer = opened.loaded.tokenizer
     bos = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
     from mistralet.model import Prompt

@@ -2,11 +2,13 @@
 
 from mistralet.config.gguf import config_from_gguf
 from mistralet.config.hf import config_from_hf
+from mistralet.config.kv_type import KVType
 from mistralet.config.model import ModelConfig, VisionConfig
 from mistralet.config.native import config_from_native
 from mistralet.config.shapes import count_parameters, part_of, tensor_shapes
 
 __all__ = [
+    "KVType",
     "ModelConfig",
     "VisionConfig",
     "config_from_gguf",

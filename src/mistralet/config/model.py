@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mistralet.config.kv_type import KVType
+
 # Ids of the image tokens in every Tekken tokenizer of the family (SPEC 3.1); files that state them may differ.
 IMAGE_TOKEN_ID = 10
 IMAGE_BREAK_TOKEN_ID = 12
@@ -62,6 +64,6 @@ class ModelConfig:
     tie_word_embeddings: bool
     vision: VisionConfig | None = None
 
-    def kv_bytes_per_token(self, bytes_per_value: int = 2) -> int:
+    def kv_bytes_per_token(self, kv_type: KVType = KVType.FLOAT16) -> int:
         """Bytes of keys and values that one token adds to the cache, over all layers."""
-        return 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_dim * bytes_per_value
+        return self.num_hidden_layers * self.num_key_value_heads * kv_type.token_bytes(self.head_dim)

@@ -287,4 +287,4 @@ class _Stream:
 
 
 def _cancelled(request_id: str, index: int, stats: RequestStats) -> StepOutput:
-    return StepOutput(request_id, index, [], "", [], "cancelled", None, stats)
+    return StepOutput(request_id, index, [], "", "cancelled", stats)

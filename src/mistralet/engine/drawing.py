@@ -16,7 +16,7 @@ class Drawing:
 
     def __init__(self, vocab_size: int) -> None:
         self._vocab_size = vocab_size
-        self._sampler = Sampler()
+        self.sampler = Sampler()
         self._filler = MaskFiller()
         self._chunks: list[Chunk] = []
         self._mask: Mask | None = None
@@ -50,7 +50,7 @@ class Drawing:
         for chunk in self._chunks:
             first_rows.append(len(rows))
             rows += self._sampler_rows(chunk, len(rows))
-        sampled = self._sampler(logits, rows) if rows else []
+        sampled = self.sampler(logits, rows) if rows else []
         drawn: dict[Sequence, list[Sampled]] = {}
         for chunk, first in zip(self._chunks, first_rows, strict=True):
             if first in failures:

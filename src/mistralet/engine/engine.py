@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from mistralet.engine.answer import Answer
 from mistralet.engine.batch_builder import BatchBuilder
@@ -21,6 +20,7 @@ from mistralet.engine.events import Event, EventKind, Listener
 from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
+from mistralet.engine.prompt_scores import score_prompts
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
 from mistralet.engine.request import Completion, Request, StepOutput
 from mistralet.engine.sampling import Sampled, SamplerRow, sequence_breakers
@@ -28,7 +28,7 @@ from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
 from mistralet.errors import ConstraintError, PromptError, UsageError
-from mistralet.model import ForwardBatch, KVCache, MistralSmall
+from mistralet.model import KVCache, MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
 
@@ -64,11 +64,12 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.context = model.config.max_position_embeddings
-        kv_dtype = options.kv_dtype_of(model)
-        self.cache = KVCache(model.config, kv_dtype, model.norm.weight.device, options.kv_blocks_of(model))
+        self.cache = KVCache(
+            model.config, options.kv_type_of(model), model.norm.weight.device, options.blocks_of(model)
+        )
         self.library = library
         self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
-        self.drafter = self._new_drafter(options, draft_model, kv_dtype)
+        self.drafter = self._new_drafter(options, draft_model)
         self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
         self.batches = BatchBuilder(model)
         self.drawing = Drawing(model.config.vocab_size)
@@ -93,6 +94,7 @@ class Engine:
             PromptError: the prompt is empty, or leaves no room in the context or in the cache.
             UsageError: a request of that id runs already.
         """
+        vocab_size = self.model.config.vocab_size
         length, room = len(request.prompt.ids), self.pool.size * BLOCK_SIZE
         if not length:
             raise PromptError("The prompt is empty; say something.")
@@ -102,9 +104,11 @@ class Engine:
             )
         if length >= room:
             raise PromptError(
-                f"The prompt has {length} tokens, but the cache has room for {room}; shorten it, or"
-                " make the cache larger."
+                f"The prompt has {length} tokens, but memory holds at most {room - 1}; shorten it, or store less per"
+                " token (--kv-type)."
             )
+        if not 0 <= min(request.prompt.ids) <= max(request.prompt.ids) < vocab_size:
+            raise PromptError(f"The prompt has token ids that are outside the vocabulary (0 to {vocab_size - 1}).")
         if request.id in self._requests:
             raise UsageError(f"A request called '{request.id}' runs already; give each an id of its own.")
 
@@ -168,12 +172,18 @@ class Engine:
         self.drawing.begin(chunks)
         batch = self.batches.batch(chunks)
         model_begun = time.perf_counter()
-        logits = self._forward(batch, chunks)
+        hidden = self.model(batch, self.cache)
+        self.drafter.follow(batch)
+        logits = self.model.logits(hidden[_drawing_rows(chunks)])
         model_seconds = time.perf_counter() - model_begun
         drawn = self.drawing.draw(logits)
+        prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
-        outputs = [self._advance(chunk, drawn.get(chunk.sequence, []), ended) for chunk in chunks]
+        outputs = [
+            self._advance(chunk, drawn.get(chunk.sequence, []), prompt_scores.get(chunk.sequence, []), ended)
+            for chunk in chunks
+        ]
         self._tell(
             "step",
             seconds=time.perf_counter() - begun,
@@ -243,19 +253,7 @@ class Engine:
                 self.cancel(request.id)
         return [Completion.of(outputs) for outputs in parts.values()]
 
-    def _forward(self, batch: ForwardBatch, chunks: list[Chunk]) -> Tensor:
-        """Scores after each chunk that is ready for its next token, and after each token of its guess."""
-        hidden = self.model(batch, self.cache)
-        self.drafter.follow(batch)
-        wanted: list[int] = []
-        end = 0
-        for chunk in chunks:
-            end += chunk.tokens + len(chunk.draft)
-            if chunk.draws:
-                wanted += range(end - 1 - len(chunk.draft), end)
-        return self.model.logits(hidden[wanted])
-
-    def _advance(self, chunk: Chunk, drawn: list[Sampled], now: float) -> StepOutput:
+    def _advance(self, chunk: Chunk, drawn: list[Sampled], prompt_logprobs: list[Sampled], now: float) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
         self.drafter.learn(chunk, [sampled.token for sampled in drawn])
@@ -272,17 +270,23 @@ class Engine:
         self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)
-        return self._output(sequence, added, text, drawn[: len(added)])
+        return self._output(sequence, added, text, drawn[: len(added)], prompt_logprobs)
 
     def _output(
-        self, sequence: Sequence, token_ids: list[int], text: str, logprobs: list[Sampled] | None = None
+        self,
+        sequence: Sequence,
+        token_ids: list[int],
+        text: str,
+        logprobs: ListOf[Sampled] = (),
+        prompt_logprobs: ListOf[Sampled] = (),
     ) -> StepOutput:
         return StepOutput(
             request_id=sequence.request.id,
             index=sequence.index,
             token_ids=token_ids,
             text=text,
-            logprobs=(logprobs or []) if sequence.request.params.logprobs is not None else [],
+            logprobs=list(logprobs) if sequence.request.params.logprobs is not None else [],
+            prompt_logprobs=list(prompt_logprobs),
             finish_reason=sequence.answer.finish_reason,
             error=sequence.answer.error,
             stats=sequence.stats,
@@ -354,7 +358,7 @@ class Engine:
 
     def _restore(self, sequence: Sequence) -> int:
         """Take from the library what it has of a prompt; how many tokens are in the cache now."""
-        if self.library is None:
+        if self.library is None or sequence.request.params.prompt_logprobs is not None:
             return sequence.computed
         digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
         end = self.library.length(digests, sequence.computed)
@@ -369,9 +373,9 @@ class Engine:
         digests = sequence.digests[: sequence.prompt_length // BLOCK_SIZE]
         self.library.save(digests, self.cache, [block.index for block in sequence.blocks], name)
 
-    def _new_drafter(self, options: EngineOptions, model: MistralSmall | None, kv_dtype: torch.dtype) -> Drafter:
+    def _new_drafter(self, options: EngineOptions, model: MistralSmall | None) -> Drafter:
         if model is not None:
-            return DraftModel(model, self.model, kv_dtype, self.cache.blocks)
+            return DraftModel(model, self.model, self.cache.kv_type, self.cache.blocks)
         return PromptLookup() if options.prompt_lookup else Drafter()
 
     def _tell_of_schedule(self, chunks: list[Chunk], now: float) -> None:
@@ -389,3 +393,14 @@ class Engine:
         if self.listener is not None:
             request_id, index = (None, 0) if sequence is None else (sequence.request.id, sequence.index)
             self.listener(Event(kind, time.perf_counter(), request_id, index, facts))
+
+
+def _drawing_rows(chunks: list[Chunk]) -> list[int]:
+    """The rows of a batch that lead to new tokens: the last of each chunk that is ready, and those of its guess."""
+    rows: list[int] = []
+    end = 0
+    for chunk in chunks:
+        end += chunk.tokens + len(chunk.draft)
+        if chunk.draws:
+            rows += range(end - 1 - len(chunk.draft), end)
+    return rows

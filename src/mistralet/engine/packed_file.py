@@ -7,9 +7,7 @@ each at a multiple of 4096 bytes. It is made in one step; if anything about it o
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import mmap
 import os
 import shutil
 import tempfile
@@ -17,11 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
+from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint
-from mistralet.quant import PackedTensor, QuantizedTensor, pack, packed_nbytes
+from mistralet.checkpoint.packed_copy import digest, forget, map_copy, packed_folder, source_digest
+from mistralet.quant import Q8_0, BlockFormat, PackedTensor, QuantizedTensor, pack, packed_nbytes, quantize_q8_0
 
 # Smaller models are packed in less time than it takes to look for the file.
 SMALLEST = 256 << 20  # bytes
@@ -32,23 +31,29 @@ _HEADER_BYTES = 256  # at most, for one matrix
 _LAYOUT_VERSION = 1  # of native/layout.h: a file of another version is made anew
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Weight = Tensor | QuantizedTensor
 
 
 def packed_matrices(
-    checkpoint: Checkpoint, names: Iterable[str], progress: Progress | None = None
+    checkpoint: Checkpoint, names: Iterable[str], progress: Progress | None = None, rounded: bool = False
 ) -> dict[str, PackedTensor]:
     """The quantised ones among the matrices `names` of a checkpoint, packed, by name.
 
     Those of a large model are mapped from its file, which is written first if need be. If the model is small, or the
     disk has no room for the file, they are packed in memory.
+
+    Args:
+        progress: called with the bytes done and all bytes.
+        rounded: round float matrices to Q8_0, and pack them too; not those whose rows are no whole blocks of it.
     """
-    weights = {name: weight for name in names if isinstance(weight := checkpoint.read(name), QuantizedTensor)}
-    header = _plan(checkpoint, weights)
-    folder = platformdirs.user_cache_path("mistralet") / "packed"
-    path = folder / f"{header['source']}-{header['identity']}.bin"
+    weights = {name: checkpoint.read(name) for name in names}
+    weights = {name: weight for name, weight in weights.items() if _has_format(weight, rounded)}
+    header = _plan(checkpoint, weights, rounded)
+    path = packed_folder() / f"{header['source']}-{header['identity']}.bin"
     if header["bytes"] >= SMALLEST:
         try:
             if _read_header(path) != header:
+                forget(path)
                 _write(path, header, _pack_each(weights, progress))
             return _map(path, header, weights)
         except OSError:
@@ -56,35 +61,45 @@ def packed_matrices(
     return dict(_pack_each(weights, progress))
 
 
-def _pack_each(weights: dict[str, QuantizedTensor], progress: Progress | None) -> Iterator[tuple[str, PackedTensor]]:
+def _has_format(weight: Weight, rounded: bool) -> bool:
+    return isinstance(weight, QuantizedTensor) or (rounded and weight.shape[1] % Q8_0.block_size == 0)
+
+
+def _format(weight: Weight) -> BlockFormat:
+    return weight.format if isinstance(weight, QuantizedTensor) else Q8_0
+
+
+def _pack_each(weights: dict[str, Weight], progress: Progress | None) -> Iterator[tuple[str, PackedTensor]]:
     done, total = 0, sum(weight.nbytes for weight in weights.values())
     for name, weight in weights.items():
-        yield name, pack(weight)
+        yield name, pack(weight if isinstance(weight, QuantizedTensor) else quantize_q8_0(weight))
         done += weight.nbytes
         if progress is not None:
             progress(done, total)
 
 
-def _plan(checkpoint: Checkpoint, weights: dict[str, QuantizedTensor]) -> dict[str, Any]:
+def _plan(checkpoint: Checkpoint, weights: dict[str, Weight], rounded: bool) -> dict[str, Any]:
     """The header of the file: it says what the file holds, and from which files of which state that was made."""
     files = sorted({checkpoint.tensors[name].file.resolve() for name in weights})
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     places = {}
     end = (1 + len(weights) * _HEADER_BYTES // _ALIGNMENT) * _ALIGNMENT
     for name, weight in weights.items():
-        nbytes = packed_nbytes(weight)
+        nbytes = packed_nbytes(_format(weight), _shape(weight))
         places[name] = [end, nbytes]
         end += (nbytes + _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
     return {
-        "source": _digest([str(file) for file in files]),
-        "identity": _digest([_LAYOUT_VERSION, stats]),
+        # Rounded matrices have a file of their own, even if others lie in the same checkpoint file.
+        "source": digest([source_digest(files), "rounded"]) if rounded else source_digest(files),
+        "identity": digest([_LAYOUT_VERSION, stats]),
         "bytes": end,
         "places": places,
     }
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+def _shape(weight: Weight) -> tuple[int, int]:
+    rows, columns = weight.shape
+    return rows, columns
 
 
 def _read_header(path: Path) -> Any:
@@ -120,12 +135,10 @@ def _write(path: Path, header: dict[str, Any], matrices: Iterable[tuple[str, Pac
         raise
 
 
-def _map(path: Path, header: dict[str, Any], weights: dict[str, QuantizedTensor]) -> dict[str, PackedTensor]:
-    with path.open("rb") as file:
-        # Private, so that torch takes it for memory of its own; nothing is ever written to it.
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+def _map(path: Path, header: dict[str, Any], weights: dict[str, Weight]) -> dict[str, PackedTensor]:
+    buffer = map_copy(path)
     matrices = {}
     for name, (offset, nbytes) in header["places"].items():
         data = torch.frombuffer(buffer, dtype=torch.uint8, count=nbytes, offset=offset)
-        matrices[name] = PackedTensor.of(weights[name], data)
+        matrices[name] = PackedTensor.of(_format(weights[name]), _shape(weights[name]), data)
     return matrices

@@ -59,10 +59,12 @@ class StepOutput:
     index: int  # which of the request's `n` answers
     token_ids: list[int]
     text: str  # what may be shown; held back while it may be the beginning of a stop string
-    logprobs: list[Sampled]  # of `token_ids`, if the request asks for them
     finish_reason: FinishReason | None
-    error: str | None  # what failed, a sentence
     stats: RequestStats  # of the whole answer; goes on changing while it runs
+    error: str | None = None  # what failed, a sentence
+    logprobs: list[Sampled] = field(default_factory=list)  # of `token_ids`, if the request asks for them
+    # Of the prompt's tokens from the second on, if the request asks for them
+    prompt_logprobs: list[Sampled] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Completion:
     token_ids: list[int]
     text: str
     logprobs: list[Sampled]
+    prompt_logprobs: list[Sampled]
     finish_reason: FinishReason
     error: str | None
     stats: RequestStats
@@ -86,4 +89,14 @@ class Completion:
         ids = [token for output in outputs for token in output.token_ids]
         text = "".join(output.text for output in outputs)
         logprobs = [sampled for output in outputs for sampled in output.logprobs]
-        return cls(last.request_id, last.index, ids, text, logprobs, last.finish_reason, last.error, last.stats)
+        return cls(
+            request_id=last.request_id,
+            index=last.index,
+            token_ids=ids,
+            text=text,
+            logprobs=logprobs,
+            prompt_logprobs=[sampled for output in outputs for sampled in output.prompt_logprobs],
+            finish_reason=last.finish_reason,
+            error=last.error,
+            stats=last.stats,
+        )

@@ -143,7 +143,7 @@ class Scheduler:
         if len(self.running) >= self.max_sequences:
             return False
         for sequence in self.waiting:
-            match = self.pool.match(sequence.contents, sequence.digests, len(sequence.ids) - 1)
+            match = self.pool.match(sequence.contents, sequence.digests, sequence.reusable)
             if any(self._is_reading_for(other, sequence, match.length) for other in self.running):
                 continue
             for possible in (match, Match(match.blocks)):  # a copy of a block needs one more
@@ -157,7 +157,7 @@ class Scheduler:
         """Whether `other` is about to compute tokens that `sequence` can then take from the cache."""
         if other.pending <= 1 or len(other.ids) - 1 <= matched:
             return False
-        shared = min(other.shared_length(sequence), len(sequence.ids) - 1)
+        shared = min(other.shared_length(sequence), sequence.reusable)
         return shared - matched >= _WORTH_WAITING and other.computed < shared
 
     def _fits(self, sequence: Sequence, match: Match) -> bool:

@@ -49,6 +49,7 @@ class Sequence:
         self.ids = list(request.prompt.ids)
         self.contents = contents(request.prompt)
         self.state = State.WAITING
+        self.scored = 0  # tokens of the prompt whose logprobs are told, if they are asked for
         self.computed = 0  # tokens whose keys and values are in the cache
         self.blocks: list[Block] = []
         self.block_table = torch.empty(0, dtype=torch.int32)  # indices of `blocks`, with room to grow
@@ -59,6 +60,14 @@ class Sequence:
     def pending(self) -> int:
         """Tokens that must run before the next can be drawn: 1 while it decodes."""
         return len(self.ids) - self.computed
+
+    @property
+    def reusable(self) -> int:
+        """How many of its tokens may come from the cache: all but the last, which leads to the next one.
+
+        None where the scores of the prompt's tokens are asked for.
+        """
+        return 0 if self.request.params.prompt_logprobs is not None else len(self.ids) - 1
 
     @property
     def room(self) -> int:

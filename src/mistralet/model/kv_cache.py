@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import torch
 
-from mistralet.config import ModelConfig
+from mistralet.config import KVType, ModelConfig
 from mistralet.ops import LayerCache
 
 
 class KVCache:
-    """Blocks of keys and values; on a CPU they take memory as they are used. Who owns them is the caller's business."""
+    """A fixed number of blocks of keys and values. Which block belongs to whom is the caller's business.
 
-    def __init__(self, config: ModelConfig, dtype: torch.dtype, device: torch.device, blocks: int) -> None:
+    On a CPU the blocks are taken from the system at once, but take memory only as they are written: a cache for the
+    whole context costs nothing until it is used, and never moves.
+    """
+
+    def __init__(self, config: ModelConfig, kv_type: KVType, device: torch.device, blocks: int) -> None:
         """
-        Args:
-            dtype: float32, float16, bfloat16, or int8 (with a float32 scale for each head and token).
+        Raises:
+            UsageError: the model's heads cannot be stored so.
         """
+        self.config = config
+        self.kv_type = kv_type
         self.blocks = blocks
         self.layers = [
-            LayerCache.empty(blocks, config.num_key_value_heads, config.head_dim, dtype, device)
+            LayerCache.empty(blocks, config.num_key_value_heads, config.head_dim, kv_type, device)
             for _ in range(config.num_hidden_layers)
         ]
 
@@ -30,5 +36,5 @@ class KVCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes allocated."""
+        """Bytes of all blocks, written or not."""
         return sum(tensor.nbytes for layer in self.layers for tensor in layer.tensors)

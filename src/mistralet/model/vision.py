@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from mistralet import ops
-from mistralet.config import VisionConfig
+from mistralet.config import KVType, VisionConfig
 from mistralet.model.layers import Attention, FeedForward, RMSNorm, Weight
+from mistralet.quant import PackedTensor
 
 
 class VisionLayer(nn.Module):
@@ -40,10 +41,17 @@ class VisionTransformer(nn.Module):
         """`[patches, hidden_size]` to the same shape; a patch sees its own image, `lengths` are their patches."""
         batch = ops.PagedBatch.of_segments(lengths)
         blocks = sum(map(ops.blocks_for, lengths))
-        cache = ops.LayerCache.empty(blocks, self.config.num_attention_heads, self.config.head_dim, x.dtype, x.device)
+        cache = ops.LayerCache.empty(
+            blocks, self.config.num_attention_heads, self.config.head_dim, self._cache_type(x), x.device
+        )
         for layer in self.layers:
             x = layer(x, rotations, cache, batch)
         return x
+
+    def _cache_type(self, x: Tensor) -> KVType:
+        # Where matrices are rounded, more than half precision of keys and values would be lost on what they come from.
+        is_rounded = isinstance(self.layers[0].get_submodule("attention.wk").weight, PackedTensor)
+        return KVType.FLOAT16 if is_rounded else KVType(str(x.dtype).removeprefix("torch."))
 
 
 class PatchConvolution(Weight):

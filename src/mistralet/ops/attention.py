@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.native import kernels
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary
+from mistralet.quant import kv_int4
 
 _LARGEST_HEAD_DIM = 256  # that native/attention.h has room for
 
@@ -34,6 +36,10 @@ def rotate_and_store(
         return query
     slots = batch.slots.to(query.device)
     blocks, places = slots // BLOCK_SIZE, slots % BLOCK_SIZE
+    if cache.kv_type is KVType.INT4:
+        kv_int4.store_keys(cache.keys, blocks, places, apply_rotary(key, rotations))
+        kv_int4.store_values(cache.values, blocks, places, value)
+        return apply_rotary(query, rotations)
     key_codes, key_scales = _encode(apply_rotary(key, rotations), cache.keys.dtype)
     value_codes, value_scales = _encode(value, cache.values.dtype)
     cache.keys[blocks, :, :, places] = key_codes
@@ -48,7 +54,8 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
     """Attention of each token to its own sequence, whose keys and values are in the cache.
 
     Consecutive query heads share a key head. With the native kernels a token's result depends on its own sequence
-    alone, bit for bit, whatever else is in the batch.
+    alone, bit for bit, whatever else is in the batch. They compute in float32; with a float16 cache and a batch that is
+    not causal, in whole numbers of 16 bits, twice as fast and within 2e-3.
 
     Args:
         query: `[tokens, heads, head_dim]`.
@@ -79,9 +86,13 @@ def _is_native(query: Tensor) -> bool:
 
 def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> Tensor:
     blocks = span.blocks[: blocks_for(span.context)].to(query.device, torch.int64)
+    if cache.kv_type is KVType.INT4:
+        keys, values = kv_int4.load_keys(cache.keys[blocks]), kv_int4.load_values(cache.values[blocks])
+        keys, values = keys.to(query.dtype), values.to(query.dtype)
+    else:
+        keys = _decode(cache.keys[blocks].transpose(2, 3), cache.key_scales, blocks, query.dtype)
+        values = _decode(cache.values[blocks], cache.value_scales, blocks, query.dtype)
     # To [kv_heads, context, head_dim]
-    keys = _decode(cache.keys[blocks].transpose(2, 3), cache.key_scales, blocks, query.dtype)
-    values = _decode(cache.values[blocks], cache.value_scales, blocks, query.dtype)
     keys, values = (x.transpose(0, 1).flatten(1, 2)[:, : span.context] for x in (keys, values))
     mask = None
     if causal and span.tokens > 1:

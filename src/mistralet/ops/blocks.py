@@ -33,7 +33,7 @@ def attention_block(
     Returns:
         `[tokens, hidden_size]`.
     """
-    head_dim = cache.keys.shape[2]
+    head_dim = cache.head_dim
     if is_native_head(head_dim) and _is_native(x, norm, weights):
         assert kernels is not None
         handles = [handle(weight) for weight in weights]

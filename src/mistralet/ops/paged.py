@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.native import kernels
+from mistralet.quant import kv_int4
 
 BLOCK_SIZE = 32  # tokens (native/kv_types.h)
 
-# The kernels' numbers of the element types of a cache.
-KV_TYPE_NUMBERS = {torch.float32: 0, torch.float16: 1, torch.int8: 24, torch.bfloat16: 30}
+# The kernels' numbers of the types.
+_NUMBERS = {kv_type: number for number, kv_type in enumerate(KVType)}
 
 
 def blocks_for(tokens: int) -> int:
@@ -28,9 +30,12 @@ class LayerCache:
     """The keys and values of one layer.
 
     Keys are turned, so that the same feature of neighbouring tokens lies side by side. 8-bit values have a scale for
-    each head and token: `value = code * scale`.
+    each head and token: `value = code * scale`. An int4 cache lies as `quant.kv_int4` says, uint8
+    `[blocks, kv_heads, bytes]`.
     """
 
+    kv_type: KVType
+    head_dim: int
     keys: Tensor  # [blocks, kv_heads, head_dim, BLOCK_SIZE]
     values: Tensor  # [blocks, kv_heads, BLOCK_SIZE, head_dim]
     key_scales: Tensor | None  # float32 [blocks, kv_heads, BLOCK_SIZE], of an int8 cache
@@ -38,11 +43,27 @@ class LayerCache:
 
     @classmethod
     def empty(
-        cls, blocks: int, kv_heads: int, head_dim: int, dtype: torch.dtype, device: torch.device | None = None
+        cls, blocks: int, kv_heads: int, head_dim: int, kv_type: KVType, device: torch.device | None = None
     ) -> LayerCache:
-        """Room for `blocks` blocks; `dtype` is float32, float16, bfloat16 or int8."""
-        scales = [torch.empty(blocks, kv_heads, BLOCK_SIZE, device=device) for _ in range(2 * (dtype == torch.int8))]
+        """Room for `blocks` blocks; on a CPU a block takes memory once something is stored in it.
+
+        Raises:
+            UsageError: heads of that size cannot be stored so.
+        """
+        kv_type.token_bytes(head_dim)  # refuses what does not fit
+        if kv_type is KVType.INT4:
+            groups = head_dim // kv_int4.GROUP
+            sizes = (kv_int4.KEY_GROUP_BYTES, kv_int4.VALUE_GROUP_BYTES)
+            keys, values = (
+                torch.empty(blocks, kv_heads, groups * size, dtype=torch.uint8, device=device) for size in sizes
+            )
+            return cls(kv_type, head_dim, keys, values, None, None)
+        dtype: torch.dtype = getattr(torch, kv_type)
+        count = 2 * (kv_type is KVType.INT8)
+        scales = [torch.empty(blocks, kv_heads, BLOCK_SIZE, device=device) for _ in range(count)]
         return cls(
+            kv_type,
+            head_dim,
             torch.empty(blocks, kv_heads, head_dim, BLOCK_SIZE, dtype=dtype, device=device),
             torch.empty(blocks, kv_heads, BLOCK_SIZE, head_dim, dtype=dtype, device=device),
             *(scales or (None, None)),
@@ -60,8 +81,7 @@ class LayerCache:
         pointers = [
             0 if t is None else t.data_ptr() for t in (self.keys, self.values, self.key_scales, self.value_scales)
         ]
-        _, kv_heads, head_dim, _ = self.keys.shape
-        return kernels.LayerCache(KV_TYPE_NUMBERS[self.keys.dtype], *pointers, kv_heads, head_dim)
+        return kernels.LayerCache(_NUMBERS[self.kv_type], *pointers, self.keys.shape[1], self.head_dim)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,18 @@ from mistralet.quant.q5_0 import Q5_0
 from mistralet.quant.q5_1 import Q5_1
 from mistralet.quant.q5_k import Q5_K
 from mistralet.quant.q6_k import Q6_K
-from mistralet.quant.q8_0 import Q8_0
+from mistralet.quant.q8_0 import Q8_0, quantize_q8_0
 
 FORMATS = {block_format.name: block_format for block_format in (Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K)}
 
-__all__ = ["FORMATS", "BlockFormat", "PackedTensor", "QuantizedTensor", "UnpackedBlocks", "pack", "packed_nbytes"]
+__all__ = [
+    "FORMATS",
+    "Q8_0",
+    "BlockFormat",
+    "PackedTensor",
+    "QuantizedTensor",
+    "UnpackedBlocks",
+    "pack",
+    "packed_nbytes",
+    "quantize_q8_0",
+]

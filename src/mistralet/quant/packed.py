@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mistralet.native import kernels
-from mistralet.quant.block import QuantizedTensor
+from mistralet.quant.block import BlockFormat, QuantizedTensor
 
 # ggml's numbers of the types, which the kernels know them by.
 _TYPE_NUMBERS = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
@@ -26,7 +26,7 @@ class PackedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its data."""
+        """Bytes in packed form."""
         return self.data.nbytes
 
     @cached_property
@@ -36,21 +36,22 @@ class PackedTensor:
         return kernels.Matrix(self.type_number, self.data.data_ptr(), self.shape[0])
 
     @classmethod
-    def of(cls, weight: QuantizedTensor, data: Tensor) -> PackedTensor:
-        """`weight`, whose packed form lies in `data`."""
-        return cls(_TYPE_NUMBERS[weight.format.name], data, weight.shape)
+    def of(cls, block_format: BlockFormat, shape: tuple[int, int], data: Tensor) -> PackedTensor:
+        """The matrix whose packed form lies in `data`."""
+        return cls(_TYPE_NUMBERS[block_format.name], data, shape)
 
 
-def packed_nbytes(weight: QuantizedTensor) -> int:
-    """Bytes of `weight` once packed."""
+def packed_nbytes(block_format: BlockFormat, shape: tuple[int, int]) -> int:
+    """Bytes of a matrix `[rows, columns]` of that format once packed."""
     assert kernels is not None
-    return int(kernels.packed_bytes(_TYPE_NUMBERS[weight.format.name], *weight.shape))
+    return int(kernels.packed_bytes(_TYPE_NUMBERS[block_format.name], *shape))
 
 
 def pack(weight: QuantizedTensor) -> PackedTensor:
     """Interleave the rows of a matrix on the CPU. Needs the native kernels."""
     assert kernels is not None
-    packed = PackedTensor.of(weight, torch.empty(packed_nbytes(weight), dtype=torch.uint8))
+    data = torch.empty(packed_nbytes(weight.format, weight.shape), dtype=torch.uint8)
+    packed = PackedTensor.of(weight.format, weight.shape, data)
     source = weight.data.contiguous()
     kernels.pack(packed.type_number, source.data_ptr(), *weight.shape, packed.data.data_ptr())
     return packed

@@ -22,7 +22,7 @@ def bytes_of_token(token: str, source: str) -> bytes:
         TokenizerError: `token` has a character outside the alphabet; `source` names the file.
     """
     try:
-        return bytes(_BYTE_OF_CHARACTER[character] for character in token)
+        return bytes(map(_BYTE_OF_CHARACTER.__getitem__, token))
     except KeyError as error:
         raise TokenizerError(
             f"{source}: the token {token!r} is not written in the byte alphabet of its vocabulary; "

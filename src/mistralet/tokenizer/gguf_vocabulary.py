@@ -66,7 +66,7 @@ def vocabulary_from_gguf(metadata: Mapping[str, Any], source: str) -> GgufVocabu
 
 def _list_of(kind: type, keys: Mapping[str, Any], key: str, source: str) -> list[Any]:
     values = keys.get(key)
-    if not isinstance(values, list) or not values or not all(isinstance(value, kind) for value in values):
+    if not isinstance(values, list) or set(map(type, values)) != {kind}:
         raise TokenizerError(
             f"{source}: '{_PREFIX}{key}' is missing or holds something else than {kind.__name__} values; "
             "download the file again"

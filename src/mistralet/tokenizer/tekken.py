@@ -1,9 +1,10 @@
-"""`TekkenTokenizer`: Mistral's vocabulary since 2024, through mistral-common, which is the reference (SPEC 3.1)."""
+"""`TekkenTokenizer`: Mistral's vocabulary since 2024, as mistral-common has it, which is the reference (SPEC 3.1)."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,25 +30,50 @@ PATTERN = (
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+# What the first ranks stand for.
+_SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
+
 # What mistral-common and tiktoken raise on a file that is not what it says.
 _DAMAGED = (AssertionError, AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError)
 
 
 class TekkenTokenizer:
-    """A `Tokenizer` over one Tekken vocabulary. `raw` is the mistral-common object, for its templates."""
+    """A `Tokenizer` over one Tekken vocabulary.
+
+    `raw`, the mistral-common object, takes a second to make, and only templates need it. So of a GGUF it is made when
+    it is asked for; text goes to tiktoken, as mistral-common itself does it.
+    """
 
     adds_bos = True
 
-    def __init__(self, raw: Tekkenizer, source: str) -> None:
-        if raw.version.value not in VERSIONS:
+    def __init__(
+        self,
+        version: str,
+        control: Sequence[str],
+        encode: Callable[[str], list[int]],
+        ranked: Sequence[bytes],
+        build_raw: Callable[[], Tekkenizer],
+        source: str,
+    ) -> None:
+        """
+        Args:
+            control: the control tokens, by id.
+            encode: text to ids.
+            ranked: the bytes of each rank; its id is `CONTROL_TOKENS` more.
+            source: the file's name, for errors.
+        """
+        if version not in VERSIONS:
             raise TokenizerError(
-                f"{source}: holds Tekken {raw.version.value}, but Mistral Small 3 has {', '.join(VERSIONS)}; "
+                f"{source}: holds Tekken {version}, but Mistral Small 3 has {', '.join(VERSIONS)}; "
                 "take the file of a Mistral Small 3 release"
             )
-        self.raw = raw
-        self.version: str = raw.version.value
-        self.name = f"Tekken {self.version}"
-        self.vocab_size = raw.n_words
+        self.version = version
+        self.name = f"Tekken {version}"
+        self.vocab_size = len(control) + len(ranked)
+        self._control = {name: index for index, name in enumerate(control)}
+        self._encode = encode
+        self._ranked = ranked
+        self._build_raw = build_raw
         self._source = source
         self.bos_id = self.control_id("<s>")
         self.stop_ids = frozenset({self.control_id("</s>")})
@@ -63,9 +89,12 @@ class TekkenTokenizer:
 
         try:
             raw = Tekkenizer.from_file(path)
+            control = [raw.id_to_piece(index) for index in range(raw.num_special_tokens)]
+            ranked = [raw.id_to_byte_piece(index) for index in range(raw.num_special_tokens, raw.n_words)]
         except _DAMAGED as error:
             raise TokenizerError(f"{path}: cannot be read as a Tekken vocabulary; download the file again") from error
-        return cls(raw, str(path))
+        encode = partial(raw.encode, bos=False, eos=False)
+        return cls(raw.version.value, control, encode, ranked, lambda: raw, str(path))
 
     @classmethod
     def from_gguf(cls, metadata: Mapping[str, Any], source: str, vision: VisionConfig | None = None) -> TekkenTokenizer:
@@ -81,10 +110,6 @@ class TekkenTokenizer:
         Raises:
             TokenizerError: the vocabulary is damaged or no Tekken.
         """
-        from mistral_common.tokens.tokenizers.base import TokenizerVersion
-        from mistral_common.tokens.tokenizers.image import ImageConfig
-        from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer, TokenInfo
-
         vocabulary = vocabulary_from_gguf(metadata, source)
         control_types, ranked_types = vocabulary.types[:CONTROL_TOKENS], vocabulary.types[CONTROL_TOKENS:]
         if NORMAL in control_types or set(ranked_types) != {NORMAL}:
@@ -92,35 +117,27 @@ class TekkenTokenizer:
                 f"{source}: the first {CONTROL_TOKENS} tokens, and only they, must be control tokens in a Tekken "
                 "vocabulary; take a GGUF of a Mistral Small 3 release"
             )
+        control = vocabulary.tokens[:CONTROL_TOKENS]
         ranked = [bytes_of_token(token, source) for token in vocabulary.tokens[CONTROL_TOKENS:]]
-        image = ImageConfig(vision.patch_size, vision.image_size, vision.spatial_merge_size) if vision else None
-        try:
-            raw = Tekkenizer(
-                vocab=[
-                    TokenInfo(rank=rank, token_bytes=base64.b64encode(piece).decode(), token_str=None)
-                    for rank, piece in enumerate(ranked)
-                ],
-                special_tokens=[
-                    SpecialTokenInfo(rank=index, token_str=token, is_control=True)
-                    for index, token in enumerate(vocabulary.tokens[:CONTROL_TOKENS])
-                ],
-                pattern=PATTERN,
-                vocab_size=len(vocabulary.tokens),
-                num_special_tokens=CONTROL_TOKENS,
-                version=TokenizerVersion(_version_in_gguf(vocabulary)),
-                image_config=image,
-            )
-        except _DAMAGED as error:
-            raise TokenizerError(f"{source}: holds no valid Tekken vocabulary; download the file again") from error
-        return cls(raw, source)
+        if len(set(control)) < len(control) or len(set(ranked)) < len(ranked) or ranked[:256] != _SINGLE_BYTES:
+            raise TokenizerError(f"{source}: holds no valid Tekken vocabulary; download the file again")
+        version = _version_in_gguf(vocabulary)
+        build_raw = partial(_build_raw, version, control, ranked, vision)
+        return cls(version, control, _encoder(ranked), ranked, build_raw, source)
+
+    @cached_property
+    def raw(self) -> Tekkenizer:
+        """The mistral-common object, for its templates."""
+        return self._build_raw()
 
     def encode(self, text: str) -> list[int]:
         """See `Tokenizer.encode`."""
-        return self.raw.encode(require_text(text), bos=False, eos=False)
+        return self._encode(require_text(text))
 
     def token_bytes(self, token_id: int) -> bytes:
         """See `Tokenizer.token_bytes`."""
-        return self.raw.id_to_byte_piece(require_id(token_id, self.vocab_size))
+        rank = require_id(token_id, self.vocab_size) - len(self._control)
+        return self._ranked[rank] if rank >= 0 else b""
 
     def decode(self, ids: Iterable[int]) -> str:
         """See `Tokenizer.decode`."""
@@ -128,10 +145,45 @@ class TekkenTokenizer:
 
     def control_id(self, name: str) -> int:
         """See `Tokenizer.control_id`."""
-        try:
-            return self.raw.get_special_token(name)
-        except ValueError as error:
-            raise TokenizerError(f"{self._source}: the vocabulary has no control token '{name}'") from error
+        if name not in self._control:
+            raise TokenizerError(f"{self._source}: the vocabulary has no control token '{name}'")
+        return self._control[name]
+
+
+def _encoder(ranked: Sequence[bytes]) -> Callable[[str], list[int]]:
+    """Text to ids, as mistral-common does it."""
+    import tiktoken
+
+    encoding = tiktoken.Encoding(
+        "tekken",
+        pat_str=PATTERN,
+        mergeable_ranks={piece: rank for rank, piece in enumerate(ranked)},
+        special_tokens={},  # a control token's name in a text is text
+    )
+    return lambda text: [rank + CONTROL_TOKENS for rank in encoding.encode_ordinary(text)]
+
+
+def _build_raw(
+    version: str, control: Sequence[str], ranked: Sequence[bytes], vision: VisionConfig | None
+) -> Tekkenizer:
+    from mistral_common.tokens.tokenizers.base import TokenizerVersion
+    from mistral_common.tokens.tokenizers.image import ImageConfig
+    from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer, TokenInfo
+
+    return Tekkenizer(
+        vocab=[
+            TokenInfo(rank=rank, token_bytes=base64.b64encode(piece).decode(), token_str=None)
+            for rank, piece in enumerate(ranked)
+        ],
+        special_tokens=[
+            SpecialTokenInfo(rank=index, token_str=token, is_control=True) for index, token in enumerate(control)
+        ],
+        pattern=PATTERN,
+        vocab_size=len(control) + len(ranked),
+        num_special_tokens=len(control),
+        version=TokenizerVersion(version),
+        image_config=ImageConfig(vision.patch_size, vision.image_size, vision.spatial_merge_size) if vision else None,
+    )
 
 
 def _version_in_gguf(vocabulary: GgufVocabulary) -> str:

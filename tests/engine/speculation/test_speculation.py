@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mistralet.config import KVType
 from mistralet.engine import Engine, EngineOptions, Request, SamplingParams
 from mistralet.engine.scheduler import Chunk
 from mistralet.engine.speculation import DraftModel, PromptLookup
@@ -26,7 +26,7 @@ WORDS = [30, 31, 32, 33, 34]
 
 
 def new_engine(prompt_lookup: bool = False, draft_model: MistralSmall | None = None) -> Engine:
-    options = EngineOptions(torch.float32, kv_tokens=256, prompt_lookup=prompt_lookup)
+    options = EngineOptions(KVType.FLOAT32, kv_tokens=256, prompt_lookup=prompt_lookup)
     return Engine(MODEL, LetterTokenizer(), options, draft_model=draft_model)
 
 
@@ -142,6 +142,6 @@ def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() 
 
 def test_a_draft_model_must_fit_the_model() -> None:
     with pytest.raises(UsageError, match="vocabulary of 64 tokens and the model one of 128"):
-        DraftModel(random_model(replace(TEXT, vocab_size=64)), MODEL, torch.float32, 1)
+        DraftModel(random_model(replace(TEXT, vocab_size=64)), MODEL, KVType.FLOAT32, 1)
     with pytest.raises(UsageError, match="reads 32 tokens and the model 64"):
-        DraftModel(random_model(replace(TEXT, max_position_embeddings=32)), MODEL, torch.float32, 1)
+        DraftModel(random_model(replace(TEXT, max_position_embeddings=32)), MODEL, KVType.FLOAT32, 1)

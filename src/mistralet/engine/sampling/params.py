@@ -83,7 +83,8 @@ class SamplingParams:
             value = getattr(self, name)
             # Written so that a NaN is refused.
             if value is not None and not low <= value <= high:
-                raise UsageError(f"The {words} is {value}, but must lie between {low} and {high}.")
+                bounds = f"be at least {low}" if value < low and high >= _INT32 else f"lie between {low} and {high}"
+                raise UsageError(f"The {words} is {value}, but must {bounds}.")
         if self.top_p == 0:
             raise UsageError("The top_p is 0, but must be above 0; top_k 1 takes the likeliest token only.")
         if self.max_tokens is not None and self.min_tokens > self.max_tokens:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mistralet.config import KVType
 from mistralet.engine.speculation.drafter import Drafter, StepGain
 from mistralet.errors import UsageError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
@@ -45,11 +46,11 @@ class DraftModel(Drafter):
     prefixes that are shared, and blocks that are copied, are so for both.
     """
 
-    def __init__(self, model: MistralSmall, target: MistralSmall, kv_dtype: torch.dtype, blocks: int) -> None:
+    def __init__(self, model: MistralSmall, target: MistralSmall, kv_type: KVType, blocks: int) -> None:
         """
         Args:
             target: the model that it guesses for.
-            kv_dtype, blocks: of the target's cache.
+            kv_type, blocks: of the target's cache.
 
         Raises:
             UsageError: the models have different vocabularies, or the guessing one a shorter context.
@@ -66,7 +67,7 @@ class DraftModel(Drafter):
                 f" {its.max_position_embeddings}; take a draft model with a context as long."
             )
         self.model = model
-        self.cache = KVCache(mine, kv_dtype, model.norm.weight.device, blocks)
+        self.cache = KVCache(mine, kv_type, model.norm.weight.device, blocks)
         self._gain = StepGain()
         self._token_seconds = 0.0  # of a guessed token, lately
         self._rates: dict[Sequence, _Rate] = {}
