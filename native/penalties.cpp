@@ -74,7 +74,8 @@ void ChangedScores::penalise_repeats(float* scores, int64_t vocab, const SampleR
     const auto [token, length] = repeats_[i];
     const bool is_longest = i + 1 == repeats_.size() || repeats_[i + 1].first != token;
     if (!is_longest || token < 0 || token >= vocab) continue;
-    const double penalty = row.dry_multiplier * std::pow(row.dry_base, static_cast<double>(length - row.dry_allowed_length));
+    const auto excess = static_cast<double>(length - row.dry_allowed_length);
+    const double penalty = row.dry_multiplier * std::pow(row.dry_base, excess);
     set(scores, vocab, token, scores[token] - static_cast<float>(std::min(penalty, kLargestPenalty)));
   }
 }

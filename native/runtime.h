@@ -66,8 +66,8 @@ void attention_block(const Source& source, const Matrix& query, const Matrix& ke
 void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate, const Matrix& up, const Matrix& down,
                         float* x);
 
-// A token for each row of scores ([rows][vocab]; see `sample` for what becomes of them), or the logprob of the token given;
-// `alternatives` has room for those of all rows, one after the other.
+// A token for each row of scores ([rows][vocab]; see `sample` for what becomes of them), or the logprob of the token
+// given; `alternatives` has room for those of all rows, one after the other.
 void sample_rows(float* scores, int64_t vocab, const SampleRow* rows, int64_t count, Sampled* out,
                  Candidate* alternatives);
 

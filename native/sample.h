@@ -1,29 +1,20 @@
-// Which token comes next: the scores of a row become weights exp((score - largest) / temperature), and one is drawn.
+// Which token comes next.
 //
-// Blocks of scores are summed up one by one, so that whatever cannot matter is passed over: a block whose largest score
-// is too low to weigh anything, to be among the likeliest, or to be reached by the draw. The order of all sums depends
-// on the row alone, and every instruction set gives the same bits.
+// Whatever cannot matter is passed over: a block whose largest score is too low to weigh anything, to be among the
+// likeliest, or to be reached by the draw.
 #pragma once
 
 #include <cstdint>
 
 #include "penalties.h"
-#include "vector_math.h"
+#include "weights.h"
 
 namespace mistralet {
-
-constexpr float kInfinity = __builtin_inff();
-constexpr float kNaN = __builtin_nanf("");
-constexpr int64_t kScoreBlock = 128;
-// A weight beside the largest one, which is 1: what is lighter (e^-40) is lost in the rounding of any sum with it.
-constexpr float kLeastWeight = 4.2483543e-18f;
 
 // Weights in classes by their exponent and the first five bits of their fraction; no weight is above 1.
 constexpr int kFractionShift = 18;
 constexpr int kFirstClass = 69 << 5;  // of kLeastWeight
 constexpr int kWeightClasses = (128 << 5) - kFirstClass;
-
-constexpr int64_t score_blocks(int64_t vocab) { return (vocab + kScoreBlock - 1) / kScoreBlock; }
 
 struct Candidate {
   float value;
@@ -55,104 +46,6 @@ float kth_largest(float* values, int64_t count, int64_t k);              // valu
 void keep_largest(Candidate* candidates, int64_t count, int64_t k);      // the first k become the k largest
 void sort_by_value(Candidate* candidates, int64_t count);                // the largest first; of equals, the first id
 void sort_by_id(Candidate* candidates, int64_t count);
-
-// The block that begins at `at`; the last one is filled up with scores of no weight.
-template <class Isa>
-const float* whole_block(const float* scores, int64_t at, int64_t vocab, float* padded) {
-  if (vocab - at >= kScoreBlock) return scores + at;
-  for (int64_t i = 0; i < kScoreBlock; ++i) padded[i] = i < vocab - at ? scores[at + i] : -kInfinity;
-  return padded;
-}
-
-// The largest score of each block, and of all. NaN if any score is; infinity may be among them.
-template <class Isa>
-float block_maxima(const float* scores, int64_t vocab, float* maxima) {
-  float padded[kScoreBlock], largest = -kInfinity;
-  int nans = 0;
-  for (int64_t at = 0; at < vocab; at += kScoreBlock) {
-    const float* block = whole_block<Isa>(scores, at, vocab, padded);
-    auto even = Isa::load_floats(block), odd = Isa::load_floats(block + Isa::kLanes);
-    nans |= Isa::nan_lanes(even, odd);
-    for (int64_t i = 2 * Isa::kLanes; i < kScoreBlock; i += 2 * Isa::kLanes) {
-      const auto a = Isa::load_floats(block + i), b = Isa::load_floats(block + i + Isa::kLanes);
-      nans |= Isa::nan_lanes(a, b);
-      even = Isa::maximum(even, a);
-      odd = Isa::maximum(odd, b);
-    }
-    const float top = Isa::largest(Isa::maximum(even, odd));
-    maxima[at / kScoreBlock] = top;
-    largest = top > largest ? top : largest;
-  }
-  return nans ? kNaN : largest;
-}
-
-// How scores become weights: exp(x) = 2^(x log2 e), where x = (score - largest) / temperature.
-template <class Isa>
-struct Weighing {
-  float largest;     // score
-  float factor;      // log2(e) / temperature
-  float least;       // weight that counts; lighter ones are 0
-
-  Weighing(float largest_score, float temperature, float least_weight)
-      : largest(largest_score), factor(1.44269504f / temperature), least(least_weight) {}
-
-  float exponent(float score) const { return (score - largest) * factor; }
-};
-
-// What exponent a weight must have to be `weight` or more, with some room for rounding: a block whose largest score has
-// less need not be looked at.
-template <class Isa>
-float lowest_exponent(float weight) {
-  return __builtin_log2f(weight) - 0.01f;
-}
-
-// 2^(n + r) with |r| <= 1/2: 2^r by its series to the sixth power (relative error below 3e-7), in pairs of terms, which
-// wait for each other less than terms one by one.
-template <class Isa>
-typename Isa::Float weigh(typename Isa::Float scores, const Weighing<Isa>& weighing) {
-  const auto constant = [](float value) { return Isa::splat_float(value); };
-  auto x = Isa::mul(Isa::sub(scores, constant(weighing.largest)), constant(weighing.factor));
-  x = Isa::maximum(x, constant(-126.0f));  // below it the power is no normal number
-  const auto n = Isa::round(x);
-  const auto r = Isa::sub(x, Isa::to_floats(n)), square = Isa::mul(r, r);
-  const auto terms01 = Isa::fma(r, constant(0.693147181f), constant(1.0f));
-  const auto terms23 = Isa::fma(r, constant(0.0555041087f), constant(0.240226507f));
-  const auto terms45 = Isa::fma(r, constant(0.00133335581f), constant(0.00961812911f));
-  const auto terms456 = Isa::fma(square, constant(0.000154035304f), terms45);
-  const auto series = Isa::fma(square, Isa::fma(square, terms456, terms23), terms01);
-  return Isa::or_zero_below(Isa::mul(series, Isa::power_of_two(n)), constant(weighing.least));
-}
-
-// The weights of a block, and their sum.
-template <class Isa>
-float weigh_block(const float* block, const Weighing<Isa>& weighing, float* weights) {
-  auto sum = Wide<Isa>::zero();
-  for (int64_t i = 0; i < kScoreBlock; i += Wide<Isa>::kSize) {
-    auto part = Wide<Isa>::load(block + i);
-    for (auto& lanes : part.parts) lanes = weigh<Isa>(lanes, weighing);
-    part.store(weights + i);
-    sum = sum.add(part);
-  }
-  return sum.sum();
-}
-
-// The sum of all weights; that of each block goes to `sums`, the weights themselves to `weights`, unless that is null.
-// A block whose sum is 0 may be left out of `weights`.
-template <class Isa>
-double weigh_all(const float* scores, int64_t vocab, const float* maxima, const Weighing<Isa>& weighing, float* sums,
-                 float* weights) {
-  float padded[kScoreBlock], passing[kScoreBlock];
-  const float lowest = lowest_exponent<Isa>(weighing.least);
-  double total = 0.0;
-  for (int64_t block = 0; block < score_blocks(vocab); ++block) {
-    sums[block] = 0.0f;
-    if (weighing.exponent(maxima[block]) < lowest) continue;
-    float* target = weights != nullptr ? weights + block * kScoreBlock : passing;
-    sums[block] = weigh_block<Isa>(whole_block<Isa>(scores, block * kScoreBlock, vocab, padded), weighing, target);
-    total += sums[block];
-  }
-  return total;
-}
 
 // The k largest scores, in no order, as the first k candidates.
 template <class Isa>
@@ -208,8 +101,8 @@ static inline float lightest_of_class(int number) {
   return weight;
 }
 
-// The lightest of the fewest weights that make up `wanted` (Holtzman et al. 2019, "nucleus"). They are added up by classes,
-// the heaviest ones first and no lighter ones than needed; only those of the last class are put in order.
+// The lightest of the fewest weights that make up `wanted` (Holtzman et al. 2019, "nucleus"). They are added up by
+// classes, the heaviest ones first and no lighter ones than needed; only those of the last class are put in order.
 template <class Isa>
 float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, double wanted) {
   double kept = 0.0;
@@ -226,9 +119,9 @@ float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing
         continue;
       }
       int64_t count = 0;
-      for_each_between<Isa>(room, blocks, weighing, lightest_of_class(i), lightest_of_class(i + 1), [&](int64_t id, float weight) {
-        room.candidates[count++] = {weight, static_cast<int32_t>(id)};
-      });
+      for_each_between<Isa>(
+          room, blocks, weighing, lightest_of_class(i), lightest_of_class(i + 1),
+          [&](int64_t id, float weight) { room.candidates[count++] = {weight, static_cast<int32_t>(id)}; });
       sort_by_value(room.candidates, count);
       for (int64_t j = 0; j < count - 1; ++j) {
         kept += room.candidates[j].value;
