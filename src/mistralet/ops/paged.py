@@ -64,7 +64,7 @@ class LayerCache:
         return kernels.LayerCache(KV_TYPE_NUMBERS[self.keys.dtype], *pointers, kv_heads, head_dim)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Span:
     """The tokens of one sequence in a batch: the last `tokens` of its `context`, which lies in `blocks`."""
 
