@@ -159,7 +159,7 @@ def test_a_moment_in_which_guesses_were_dear_is_forgotten() -> None:
         lookup.record(1 + len(chunk.draft), 1.0 + 0.1 * len(chunk.draft))
         guessed.append(len(chunk.draft))
     assert guessed[:10] == [0] * 10
-    assert min(guessed[-10:]) > 5
+    assert min(guessed[-10:]) > 3
 
 
 def test_a_draft_model_must_fit_the_model() -> None:
