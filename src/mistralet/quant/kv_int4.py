@@ -44,7 +44,8 @@ def hadamard(x: Tensor) -> Tensor:
         a, b = x.unflatten(-1, (-1, 2, half)).unbind(-2)
         x = torch.stack((a + b, a - b), -2).flatten(-3)
         half *= 2
-    return x * (1 / torch.tensor(float(width)).sqrt()).item()
+    factor: float = (1 / torch.tensor(float(width)).sqrt()).item()  # a float32, as in the kernels
+    return x * factor
 
 
 def store_keys(stored: Tensor, blocks: Tensor, places: Tensor, keys: Tensor) -> None:
@@ -98,8 +99,7 @@ def _round(x: Tensor, zero: int) -> tuple[Tensor, Tensor]:
 
 def _halves(codes: Tensor) -> Tensor:
     """Two codes of 4 bits a byte: `[..., 32]` to `[..., 16]`."""
-    low, high = codes[..., : GROUP // 2], codes[..., GROUP // 2 :]
-    return low | high << 4
+    return codes[..., : GROUP // 2] | codes[..., GROUP // 2 :] << 4
 
 
 def _key_fields(stored: Tensor) -> _KeyFields:
