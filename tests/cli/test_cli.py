@@ -270,7 +270,7 @@ class TestErrors:
             (("generate", "", "-m", "tiny"), "prompt is empty"),
             (("generate", "hi", "-m", "/no/such/model"), "/no/such/model"),
             (("generate", "hi", "--temperature", "-1"), "temperature is -1"),
-            (("generate", "hi", "--max-tokens", "0"), "must lie between 1 and"),
+            (("generate", "hi", "--max-tokens", "0"), "must be at least 1"),
             (("inspect", "/"), "holds no model"),
         ],
     )

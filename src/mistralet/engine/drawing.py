@@ -56,9 +56,9 @@ class Drawing:
             if first in failures:
                 drawn[chunk.sequence] = [Sampled(-1, problem=str(failures[first]))]
                 continue
-            right = next(
-                (n for n, guess in enumerate(chunk.draft) if sampled[first + n].token != guess), len(chunk.draft)
-            )
+            right = 0
+            while right < len(chunk.draft) and sampled[first + right].token == chunk.draft[right]:
+                right += 1
             drawn[chunk.sequence] = sampled[first : first + right + 1]
         return drawn
 
@@ -67,10 +67,12 @@ class Drawing:
         self._filler.close()
 
     def _sampler_rows(self, chunk: Chunk, first: int) -> list[SamplerRow]:
-        row = chunk.sequence.sampler_row
-        row.bias = chunk.sequence.answer.bias
-        rows = [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
-        if chunk.sequence.answer.matcher is not None and self._mask is not None:
+        row, answer = chunk.sequence.sampler_row, chunk.sequence.answer
+        row.bias = answer.bias
+        rows = [row]
+        for guessed in range(1, len(chunk.draft) + 1):
+            rows.append(row.after(chunk.draft[:guessed]))
+        if answer.matcher is not None and self._mask is not None:
             for place, each in enumerate(rows):
                 each.allowed = self._mask[first + place]
         return rows

@@ -14,7 +14,7 @@ from mistralet.ops import BLOCK_SIZE, blocks_for
 _WORTH_WAITING = 4
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Chunk:
     """Tokens of one sequence in a step: the next `tokens` of its own, and a guess of what follows them."""
 
@@ -86,7 +86,7 @@ class Scheduler:
         ]
         while self._admit_next():
             pass
-        reading = [sequence for sequence in self.running if sequence not in decoding]
+        reading = sorted(set(self.running) - set(decoding), key=lambda s: s.rank)
         shares = share(budget, [sequence.pending for sequence in reading])
         return chunks + [Chunk(*pair) for pair in zip(reading, shares, strict=True) if pair[1]]
 
@@ -115,6 +115,8 @@ class Scheduler:
 
     def _draft_room(self, sequence: Sequence, tokens: int) -> int:
         """How many of so many guessed tokens there is room for without taking any from others."""
+        if not tokens:
+            return 0
         while sequence.room < sequence.computed + 1 + tokens and self.pool.free > len(self.running):
             sequence.hold(self._allocated())
         return min(tokens, sequence.room - sequence.computed - 1)

@@ -84,7 +84,7 @@ class LayerCache:
         return kernels.LayerCache(_NUMBERS[self.kv_type], *pointers, self.keys.shape[1], self.head_dim)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Span:
     """The tokens of one sequence in a batch: the last `tokens` of its `context`, which lies in `blocks`."""
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 
 from mistralet.engine.constraint import trial
@@ -50,9 +51,7 @@ class Trial:
     def close(self) -> None:
         """End the process; the next grammar starts another."""
         if self._process is not None:
-            self._process.kill()
-            with self._process:  # closes the pipes and waits
-                pass
+            self._end()
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
@@ -64,9 +63,16 @@ class Trial:
             text=True,
             encoding="utf-8",
         )
+        self._end = weakref.finalize(self, _end, process)  # also when nobody closes it
         if not _ask(process, self._vocabulary):
             raise RuntimeError(f"the process that tries grammars did not start: {sys.executable} {trial.__file__}")
         return process
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    with process:  # closes the pipes and waits
+        pass
 
 
 def _ask(process: subprocess.Popen[str], line: str) -> str:

@@ -33,11 +33,16 @@ def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
     used: list[ScoreChanges] = []  # the arrays live as long as the kernel reads them
     for row in rows:
         changes = row.changes()
+        settings = row.packed_settings
+        if settings is None:
+            settings = row.packed_settings = _pack_settings(row.params)
         parts.append(_PLACE.pack(row.params.seed, row.index))
-        parts.append(_NO_CHANGES if changes is None else _pack_changes(changes))
-        parts.append(_pack_settings(row.params))
-        if changes is not None:
+        if changes is None:
+            parts.append(_NO_CHANGES)
+        else:
+            parts.append(_pack_changes(changes))
             used.append(changes)
+        parts.append(settings)
     return _call(scores, parts, [row.params.logprobs for row in rows])
 
 

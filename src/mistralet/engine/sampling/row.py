@@ -52,6 +52,7 @@ class SamplerRow:
         self.params = params
         self.allowed: TokenBits | None = None
         self.bias: Mapping[int, float] | None = None
+        self.packed_settings: bytes | None = None  # the parameters as the kernel reads them, once it has
         self._sequence = _Sequence(params, prompt_ids, output_ids)
         self._drafted: tuple[int, ...] = ()
         self._static_biases = _Biases(params.logit_bias)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mistralet.model import ForwardBatch
 
 MOST_TOKENS = 16  # of a guess
+# What a guess adds to the time of a step counts so many times over: it is known less well than the step without it, and
+# a guess that only just pays is not worth the risk.
+_CAUTION = 1.15
 
 
 class Drafter:
@@ -63,14 +66,16 @@ class StepGain:
             likelihood: of one guessed token, if those before it were right.
             extra: what guessing a token costs, as a part of a step with one row.
         """
-        best, gained, best_speed = 0, 0.0, self._tokens / self.cost.of(self._rows)
+        alone = self.cost.of(self._rows)
+        best, gained, best_speed = 0, 0.0, self._tokens / alone
         expected, chance = 0.0, 1.0
         for count in range(1, most + 1):
             chance *= likelihood
             expected += chance
-            seconds = self.cost.of(self._rows + count) + extra * count * self.cost.of(1)
-            if (self._tokens + expected) / seconds > best_speed:
-                best, gained, best_speed = count, expected, (self._tokens + expected) / seconds
+            added = self.cost.of(self._rows + count) - alone + extra * count * self.cost.of(1)
+            speed = (self._tokens + expected) / (alone + _CAUTION * added)
+            if speed > best_speed:
+                best, gained, best_speed = count, expected, speed
         self._rows += best
         self._tokens += gained
         return best

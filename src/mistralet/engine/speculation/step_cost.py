@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from statistics import median
 
-# Steps of one size that are remembered: their median is what such a step costs.
+# Steps of one size that are remembered. What disturbs a step only makes it longer, so that the lower quarter of them
+# says what such a step costs: a few slow ones, the first among them, change nothing.
 _REMEMBERED = 9
+# A size that did not come for so many steps is forgotten, so that one that was measured while the machine was busy, and
+# is avoided since, is tried again.
+_FORGOTTEN_AFTER = 256
 # What another row costs before it was ever tried, as a part of a step with one row.
 _FIRST_GUESS = 0.2
 
@@ -17,16 +20,23 @@ class StepCost:
 
     def __init__(self) -> None:
         self._seconds: dict[int, deque[float]] = {}
+        self._latest: dict[int, int] = {}  # for each size, the number of its last step
+        self._steps = 0
         self._known: list[tuple[int, float]] = []  # rows and their cost, by rows, never falling
 
     def record(self, rows: int, seconds: float) -> None:
         """Take a step into account."""
         self._seconds.setdefault(rows, deque(maxlen=_REMEMBERED)).append(seconds)
-        highest, known = 0.0, []
-        for size in sorted(self._seconds):
-            highest = max(highest, median(self._seconds[size]))  # more rows never cost less: that would be noise
-            known.append((size, highest))
-        self._known = known
+        self._steps += 1
+        self._latest[rows] = self._steps
+        for size in [size for size, step in self._latest.items() if step <= self._steps - _FORGOTTEN_AFTER]:
+            del self._latest[size], self._seconds[size]
+        lowest, known = float("inf"), []
+        for size in sorted(self._seconds, reverse=True):
+            steps = sorted(self._seconds[size])
+            lowest = min(lowest, steps[len(steps) // 4])  # fewer rows never cost more: such steps were disturbed
+            known.append((size, lowest))
+        self._known = known[::-1]
 
     def of(self, rows: int) -> float:
         """What a step of so many rows costs: measured, between two that were, or from the nearest one."""
