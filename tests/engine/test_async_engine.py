@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ import torch
 from mistralet.engine import (
     AsyncEngine,
     Completion,
-    Constraint,
     Engine,
     EngineOptions,
     LoadSpec,
@@ -54,9 +53,10 @@ def with_image() -> Prompt:
 
 
 @pytest.fixture(scope="module")
-def reference() -> Engine:
+def reference() -> Iterator[Engine]:
     """The same engine in this process."""
-    return RandomEngine()()
+    with closing(RandomEngine()()) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,6 @@ def tokens_of(completions: list[Completion]) -> list[list[int]]:
 def test_many_at_once_get_the_tokens_of_the_synchronous_engine(run: Run, reference: Engine) -> None:
     requests = [Request(prompt(3 + seed, seed), replace(GREEDY, temperature=seed % 2, seed=seed)) for seed in range(32)]
     requests += [Request(with_image(), GREEDY), Request(prompt(), replace(GREEDY, temperature=2, n=3, logprobs=2))]
-    requests.insert(0, Request(prompt(), replace(GREEDY, ignore_eos=True), Constraint.regex("[ab]{9}")))
 
     async def test(engine: AsyncEngine) -> None:
         answers = await asyncio.gather(*(engine.generate(request) for request in requests))
