@@ -70,8 +70,7 @@ class Drawing:
         row, answer = chunk.sequence.sampler_row, chunk.sequence.answer
         row.bias = answer.bias
         rows = [row]
-        for guessed in range(1, len(chunk.draft) + 1):
-            rows.append(row.after(chunk.draft[:guessed]))
+        rows += [row.after(chunk.draft[: guessed + 1]) for guessed in range(len(chunk.draft))]
         if answer.matcher is not None and self._mask is not None:
             for place, each in enumerate(rows):
                 each.allowed = self._mask[first + place]
