@@ -101,9 +101,9 @@ def _run(options: Options, steps: Steps, report: Report) -> None:
     peer = programs.llama_cpp(options.peer_python) if crowds else None
     facts = describe_machine(options.threads) | ours.describe()
     report.begin(facts | (peer.describe() if peer else {}))
-    for part in crowds:
+    for crowd in crowds:
         assert peer is not None
-        report.add(concurrency.run(_crowd(options, int(part)), ours, peer, steps))
+        report.add(concurrency.run(_crowd(options, int(crowd)), ours, peer, steps))
     rest = [part for part in options.parts if part not in crowds]
     if rest:
         loaded = _load(options)

@@ -64,7 +64,7 @@ def run(title: str, loaded: LoadedModel, tokens: int, rounds: int, steps: Steps)
         f"{title}: prompt lookup",
         figures(cases),
         notes=[
-            f"One request at a time, answers of at most {tokens} tokens, {rounds} rounds each without and with guesses, "
+            f"One request at a time, answers of at most {tokens} tokens, {rounds} rounds each without and with guesses "
             "in turn, each with a new engine; the answers are the same. All of a kind: the geometric mean of its "
             "cases' ratios.",
             "Guessed right: "

@@ -66,8 +66,8 @@ def run(title: str, loaded: LoadedModel, prefix: int, questions: int, steps: Ste
         notes=[
             f"Each question adds {QUESTION} tokens to the text. One run. After a restart: another engine asked one "
             "question before, and left the text on disk; in memory there is nothing.",
-            f"First token of the second question: {warm.first_tokens[1] * 1e3:.0f} ms (of the first: "
-            f"{warm.first_tokens[0] * 1e3:.0f} ms); after a restart, of the first: {after.first_tokens[0] * 1e3:.0f} ms.",
+            f"First tokens, ms: of the second question {warm.first_tokens[1] * 1e3:.0f} (of the first "
+            f"{warm.first_tokens[0] * 1e3:.0f}); after a restart, of the first {after.first_tokens[0] * 1e3:.0f}.",
         ],
         raw={"cold": asdict(cold), "warm": asdict(warm), "together": asdict(together), "restarted": asdict(after)},
     )

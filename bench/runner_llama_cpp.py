@@ -98,8 +98,8 @@ def measure_batch(job: BatchJob) -> BatchResult:
         part = prompts[begin : begin + _BATCH]
         for place in part:
             put(*place)
-        ended = [sequence for _, _, sequence, is_last in part if is_last]
-        for sequence, scores in zip(ended, run(len(ended)), strict=True):
+        complete = [sequence for _, _, sequence, is_last in part if is_last]
+        for sequence, scores in zip(complete, run(len(complete)), strict=True):
             answers[sequence].append(int(scores.argmax()))
     read = time.perf_counter()
     for _ in range(job.decode_tokens - 1):
