@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from bench import concurrency, lookup, prefix, programs, step_overhead
 from bench.bars import Chapter
 from bench.concurrency import Crowd
 from bench.machine import describe_machine
+from bench.neighbours import Neighbours
 from bench.progress import Steps
 from bench.report import Report
 from bench.synthetic import WHOLE, ensure_synthetic, slice_of
@@ -103,12 +104,15 @@ def _run(options: Options, steps: Steps, report: Report) -> None:
     report.begin(facts | (peer.describe() if peer else {}))
     for crowd in crowds:
         assert peer is not None
-        report.add(concurrency.run(_crowd(options, int(crowd)), ours, peer, steps))
+        neighbours = Neighbours()
+        chapter = concurrency.run(_crowd(options, int(crowd)), ours, peer, steps)
+        report.add(_with_neighbours(chapter, neighbours))
     rest = [part for part in options.parts if part not in crowds]
     if rest:
         loaded = _load(options)
         for part in rest:
-            report.add(_chapter(part, options, loaded, steps))
+            neighbours = Neighbours()
+            report.add(_with_neighbours(_chapter(part, options, loaded, steps), neighbours))
 
 
 def _crowd(options: Options, answers: int) -> Crowd:
@@ -130,6 +134,11 @@ def _chapter(part: Part, options: Options, loaded: LoadedModel, steps: Steps) ->
     if part is Part.LOOKUP:
         return lookup.run(title, loaded, 64 if quick else 128, 1 if quick else 3, steps)
     return step_overhead.run(title, loaded, 20 if quick else 60, steps)
+
+
+def _with_neighbours(chapter: Chapter, neighbours: Neighbours) -> Chapter:
+    note = f"Other programs took {neighbours.share():.0%} of the processors meanwhile."
+    return replace(chapter, notes=[*chapter.notes, note])
 
 
 def _load(options: Options) -> LoadedModel:
