@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import platformdirs
 import typer
-from rich.console import Console
 
 from bench import decoder, programs, vision
 from bench.decoder import Setup, Subject
@@ -20,17 +18,14 @@ from bench.flash_attention import Choice, choose
 from bench.limits import compile_limits
 from bench.machine import describe_machine
 from bench.progress import Steps
-from bench.report import Section, show, show_facts
+from bench.report import Report, Section
 from bench.synthetic import WHOLE, ensure_synthetic, plan_tensors, slice_of
 from bench.work import Scale, work_of
 from mistralet.checkpoint import open_checkpoint
 from mistralet.errors import MistraletError, UsageError
-from mistralet.files import write_atomically
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus
 
-# Wide enough for any table, so that a page gets it unbroken.
-_WIDTH = 140
 _ROUNDS, _QUICK_ROUNDS = 3, 1
 # Of the 24B shape, on which the peer's way of attention is chosen.
 _CHOICE_LAYERS = 2
@@ -74,8 +69,6 @@ def cpu(
     ] = None,
 ) -> None:
     """Measure mistralet and llama.cpp in turn: the stand-in (tiny), the full shape (24b), pictures (vision)."""
-    if json_path is not None and not json_path.absolute().parent.is_dir():
-        raise UsageError(f"{json_path}: its folder does not exist; name another place with --json.")
     options = Options(
         (only,) if only else tuple(Part),
         quick,
@@ -86,38 +79,12 @@ def cpu(
         peer_python or Path(sys.executable),
     )
     slice_of(layers)  # refuses what no model has before anything takes time
-    console = Console(highlight=False, width=_WIDTH)
+    report = Report(json_path)
     with Steps() as steps:
-        report = _Report(console, json_path)
         _run(options, steps, report)
 
 
-class _Report:
-    """Shows sections as they come, and keeps the file up to date."""
-
-    def __init__(self, console: Console, path: Path | None) -> None:
-        self._console = console
-        self._path = path
-        self._facts: dict[str, Any] = {"sections": []}
-
-    def begin(self, machine: dict[str, str]) -> None:
-        show_facts(self._console, machine)
-        self._facts = {"machine": machine, "sections": []}
-
-    def add(self, section: Section) -> None:
-        show(self._console, section)
-        self._facts["sections"].append(section.facts())
-        if self._path is not None:
-            text = json.dumps(self._facts, ensure_ascii=False, indent=2) + "\n"
-            try:
-                write_atomically(self._path, text.encode())
-            except OSError as error:
-                raise UsageError(
-                    f"{self._path}: cannot be written ({error.strerror or error}); name another place with --json."
-                ) from error
-
-
-def _run(options: Options, steps: Steps, report: _Report) -> None:
+def _run(options: Options, steps: Steps, report: Report) -> None:
     machine = describe_machine(options.threads) | programs.mistralet().describe()
     texts = [part for part in options.parts if part is not Part.VISION]
     peer = programs.llama_cpp(options.peer_python) if texts else None

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.batched import BatchJob, BatchResult
 from bench.harness import Job, Result
 from mistralet.errors import UsageError
 
@@ -47,6 +48,14 @@ class Program:
         """
         job = replace(job, started=time.time())
         return Result(**self._run([], json.dumps(asdict(job)) + "\n", environment or {}))
+
+    def measure_batch(self, job: BatchJob) -> BatchResult:
+        """The result of a job of many answers.
+
+        Raises:
+            UsageError: the program fails.
+        """
+        return BatchResult(**self._run(["batched"], json.dumps(asdict(job)) + "\n", {}))
 
     def _run(self, arguments: list[str], line: str, environment: Mapping[str, str]) -> Any:
         with tempfile.TemporaryFile("w+", errors="replace") as log:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from mistralet.errors import UsageError
+from mistralet.files import write_atomically
+
+# Wide enough for any table, so that a page gets it unbroken.
+_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -69,25 +77,79 @@ class Section:
             "raw": self.raw,
         }
 
+    def show(self, console: Console) -> None:
+        """Print it in Markdown."""
+        table = Table(box=box.MARKDOWN, header_style="")
+        table.add_column("")
+        for heading in ("mistralet", self.peer, "times better", "of the machine's limit"):
+            table.add_column(heading, justify="right")
+        for row in self.rows:
+            peer = figure(median(row.peer)) if row.peer else "–"
+            ratio = "–" if row.ratio is None else f"{row.ratio:.2f}"
+            share = "–" if row.limit_ratio is None else f"{row.limit_ratio:.0%}"
+            table.add_row(f"{row.name}, {row.unit}", figure(median(row.ours)), peer, ratio, share)
+        show_table(console, self.title, table, self.notes)
 
-def show(console: Console, section: Section) -> None:
-    """Print a section in Markdown."""
-    console.print(f"\n## {section.title}\n", style="bold")
-    table = Table(box=box.MARKDOWN, header_style="")
-    table.add_column("")
-    for heading in ("mistralet", section.peer, "times better", "of the machine's limit"):
-        table.add_column(heading, justify="right")
-    for row in section.rows:
-        peer = _figure(median(row.peer)) if row.peer else "–"
-        ratio = "–" if row.ratio is None else f"{row.ratio:.2f}"
-        share = "–" if row.limit_ratio is None else f"{row.limit_ratio:.0%}"
-        table.add_row(f"{row.name}, {row.unit}", _figure(median(row.ours)), peer, ratio, share)
+
+def show_table(console: Console, title: str, table: Table, notes: Sequence[str]) -> None:
+    """Print a table with what belongs to it in Markdown."""
+    console.print(f"\n## {title}\n", style="bold")
     with console.capture() as captured:
         console.print(table)
     console.out(captured.get().strip(), highlight=False)  # without the empty lines of a frame
     console.print()
-    for note in section.notes:
+    for note in notes:
         console.print(f"- {note}", soft_wrap=True, markup=False)
+
+
+class Part(Protocol):
+    """Something of a report."""
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+
+    def show(self, console: Console) -> None:
+        """Print it in Markdown."""
+
+
+class Report:
+    """Shows parts as they come, and keeps the file up to date."""
+
+    def __init__(self, path: Path | None) -> None:
+        """
+        Args:
+            path: where everything is written as JSON, too.
+
+        Raises:
+            UsageError: its folder does not exist.
+        """
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UsageError(f"{path}: its folder does not exist; name another place with --json.")
+        self._console = Console(highlight=False, width=_WIDTH)
+        self._path = path
+        self._facts: dict[str, Any] = {"sections": []}
+
+    def begin(self, machine: dict[str, str]) -> None:
+        """Show where all that comes is measured."""
+        show_facts(self._console, machine)
+        self._facts = {"machine": machine, "sections": []}
+
+    def add(self, part: Part) -> None:
+        """Show a part.
+
+        Raises:
+            UsageError: the file cannot be written.
+        """
+        part.show(self._console)
+        self._facts["sections"].append(part.facts())
+        if self._path is not None:
+            text = json.dumps(self._facts, ensure_ascii=False, indent=2) + "\n"
+            try:
+                write_atomically(self._path, text.encode())
+            except OSError as error:
+                raise UsageError(
+                    f"{self._path}: cannot be written ({error.strerror or error}); name another place with --json."
+                ) from error
 
 
 def show_facts(console: Console, facts: dict[str, str]) -> None:
@@ -100,8 +162,8 @@ def _samples(values: Sequence[float]) -> dict[str, Any]:
     return {"samples": list(values), "median": median(values)}
 
 
-def _figure(value: float) -> str:
-    """Three digits that count."""
+def figure(value: float) -> str:
+    """A number with three digits that count."""
     for digits, bound in ((0, 100.0), (1, 10.0), (2, 1.0)):
         if abs(value) >= bound:
             return f"{value:,.{digits}f}"

@@ -6,13 +6,12 @@ and not the classes around them, which cost time.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
+from bench import batched
 from bench.batched import BatchJob, BatchResult
 from bench.harness import Job, Stream, main
 
@@ -85,15 +84,23 @@ def measure_batch(job: BatchJob) -> BatchResult:
         if llama_cpp.llama_decode(context, batch) != 0:
             raise RuntimeError("llama.cpp cannot read the tokens")
         batch.n_tokens = 0
+        if not count:
+            return []
         return np.ctypeslib.as_array(llama_cpp.llama_get_logits(context), shape=(count, vocab_size))
 
+    prompts = [
+        (token, position, sequence, position == len(ids) - 1)
+        for sequence, ids in enumerate(job.prompts)
+        for position, token in enumerate(ids)
+    ]
     begun = time.perf_counter()
-    for sequence, ids in enumerate(job.prompts):
-        for begin in range(0, len(ids), _BATCH):
-            for position in range(begin, min(begin + _BATCH, len(ids))):
-                put(ids[position], position, sequence, position == len(ids) - 1)
-            scores = run(1)
-        answers[sequence].append(int(scores[0].argmax()))
+    for begin in range(0, len(prompts), _BATCH):
+        part = prompts[begin : begin + _BATCH]
+        for place in part:
+            put(*place)
+        complete = [sequence for _, _, sequence, is_last in part if is_last]
+        for sequence, scores in zip(complete, run(len(complete)), strict=True):
+            answers[sequence].append(int(scores.argmax()))
     read = time.perf_counter()
     for _ in range(job.decode_tokens - 1):
         for sequence, answer in enumerate(answers):
@@ -134,6 +141,6 @@ def _vocab_size(context: Any) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["batched"]:
-        print(json.dumps(asdict(measure_batch(BatchJob(**json.loads(sys.stdin.readline()))))), flush=True)
+        batched.main(measure_batch)
     else:
         main(describe, open_program)

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
-from bench.report import Row, Section, show
+from bench.report import Row, Section
 
 
 def test_a_speed_is_better_if_it_is_higher() -> None:
@@ -40,7 +40,7 @@ def test_a_section_is_a_table_that_can_be_pasted() -> None:
         Row("start", "s", [0.25], lower_is_better=True),
     ]
     out = io.StringIO()
-    show(Console(file=out, width=120), Section("A model", rows, notes=["One [small] round."]))
+    Section("A model", rows, notes=["One [small] round."]).show(Console(file=out, width=120))
     title, heading, rule, *body, note = [line for line in out.getvalue().splitlines() if line]
     assert title == "## A model"
     assert cells(heading) == ["", "mistralet", "llama.cpp", "times better", "of the machine's limit"]
