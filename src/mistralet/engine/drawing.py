@@ -69,9 +69,7 @@ class Drawing:
     def _sampler_rows(self, chunk: Chunk, first: int) -> list[SamplerRow]:
         row, answer = chunk.sequence.sampler_row, chunk.sequence.answer
         row.bias = answer.bias
-        rows = [row]
-        for guessed in range(1, len(chunk.draft) + 1):
-            rows.append(row.after(chunk.draft[:guessed]))
+        rows = [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
         if answer.matcher is not None and self._mask is not None:
             for place, each in enumerate(rows):
                 each.allowed = self._mask[first + place]

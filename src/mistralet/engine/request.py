@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import uuid4
 
 from mistralet.engine.constraint import Constraint
@@ -51,7 +51,8 @@ class RequestStats:
         return (self.output_tokens - 1) / self.decode_seconds if self.decode_seconds > 0 else 0.0
 
 
-class StepOutput(NamedTuple):
+@dataclass(slots=True)
+class StepOutput:
     """What a step added to one answer."""
 
     request_id: str

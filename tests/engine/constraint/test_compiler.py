@@ -152,3 +152,13 @@ def test_matchers_of_one_constraint_do_not_share_their_state(
     assert first.is_finished
     assert not second.is_complete
     assert second.allowed_prefix([yes]) == 1
+
+
+def test_a_vocabulary_without_stop_tokens_can_be_held_to_a_grammar(tiny_tokenizer: BpeTokenizer) -> None:
+    compiler = ConstraintCompiler(tiny_tokenizer, [])
+    try:
+        matcher = compiler.compile(Constraint.choice(["yes"]))
+        matcher.accept(tiny_tokenizer.encode("yes")[0])
+        assert matcher.is_finished
+    finally:
+        compiler.close()

@@ -80,9 +80,14 @@ class ConstraintCompiler:
         return [self._tokenizer.token_bytes(index) for index in range(self._tokenizer.vocab_size)]
 
     @cached_property
+    def _ends(self) -> list[int]:
+        """The stop tokens; llguidance needs one, so for a vocabulary without any its first control token."""
+        return self._stop_ids or [self._pieces.index(b"") if b"" in self._pieces else 0]
+
+    @cached_property
     def _trial(self) -> Trial:
-        return Trial(self._pieces, self._stop_ids, self._seconds)
+        return Trial(self._pieces, self._ends, self._seconds)
 
     @cached_property
     def _vocabulary(self) -> LLTokenizer:
-        return load_vocabulary(self._pieces, self._stop_ids, self._tokenizer.encode)
+        return load_vocabulary(self._pieces, self._ends, self._tokenizer.encode)
