@@ -287,4 +287,14 @@ class _Stream:
 
 
 def _cancelled(request_id: str, index: int, stats: RequestStats) -> StepOutput:
-    return StepOutput(request_id, index, [], "", "cancelled", stats)
+    return StepOutput(
+        request_id=request_id,
+        index=index,
+        token_ids=[],
+        text="",
+        logprobs=[],
+        prompt_logprobs=[],
+        finish_reason="cancelled",
+        error=None,
+        stats=stats,
+    )
