@@ -8,7 +8,7 @@ namespace {
 
 struct Avx2 {
   static constexpr int kLanes = 8, kVectors = 2;
-  static constexpr int kTileRows = 6;         // two vectors of sums a row, codes and activations fill the 16 registers
+  static constexpr int kTileRows = 5;         // two vectors of sums a row, codes and activations fit into 16 registers
   static constexpr bool kSignedBytes = true;
   using Int = __m256i;
   using Float = __m256;
@@ -49,34 +49,32 @@ struct Avx2 {
   }
   // Products of two codes with activations from -127 to 127 are added in 16 bits as often as they cannot overflow:
   // 8 times 2 * 15 * 127, 4 times 2 * 31 * 127, 2 times 2 * 63 * 127, once 2 * 128 * 127.
-  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
+  template <int Bits, int First, int Last, int Rows, int Vectors, class Codes>
+  static void dots(const Codes& codes, const int8_t* x, Int (&out)[Rows][Vectors]) {
     // Sums of 32 bits need registers beside those of 16: fewer rows at a time.
-    constexpr int kRowsAtOnce = Bits == 4 || Bits == 8 || Rows < 3 ? Rows : 3;
-    #pragma GCC unroll 8
-    for (int first = 0; first < Rows; first += kRowsAtOnce) {
-      constexpr int kLeft = Rows % kRowsAtOnce;
-      if (kLeft == 0 || first + kRowsAtOnce <= Rows) {
-        dots_of_rows<Bits, kRowsAtOnce, Quads>(codes, x + first * kGroup, out + first);
-      } else {
-        dots_of_rows<Bits, kLeft, Quads>(codes, x + first * kGroup, out + first);
-      }
+    constexpr int kRowsAtOnce = Bits == 4 || Bits == 8 || Rows < 3 ? Rows : 3, kRest = Rows % kRowsAtOnce;
+    for (int row = 0; row + kRowsAtOnce <= Rows; row += kRowsAtOnce) {
+      dots_of_rows<Bits, First, Last, kRowsAtOnce>(codes, x + row * kGroup, out + row);
     }
+    if constexpr (kRest > 0) dots_of_rows<Bits, First, Last, kRest>(codes, x + (Rows - kRest) * kGroup, out + Rows - kRest);
   }
-  template <int Bits, int Rows, int Quads> static void dots_of_rows(const uint8_t* codes, const int8_t* x, Int (*out)[2]) {
+  template <int Bits, int First, int Last, int Rows, int Vectors, class Codes>
+  static void dots_of_rows(const Codes& codes, const int8_t* x, Int (*out)[Vectors]) {
     constexpr int kSafe = Bits == 4 ? 8 : Bits == 5 ? 4 : Bits == 6 ? 2 : 1;
-    constexpr int kRun = kSafe < Quads ? kSafe : Quads;
+    constexpr int kRun = kSafe < Last - First ? kSafe : Last - First;
     const Int ones = _mm256_set1_epi16(1);
-    Int totals[Rows][2];
+    Int totals[Rows][Vectors];
     #pragma GCC unroll 8
-    for (int run = 0; run < Quads; run += kRun) {
-      Int sums[Rows][2];
+    for (int run = First; run < Last; run += kRun) {
+      Int sums[Rows][Vectors];
       #pragma GCC unroll 8
       for (int q = run; q < run + kRun; ++q) {
-        const Int weights[2] = {load(codes + q * kRegister), load(codes + q * kRegister + kRegister / 2)};
+        Int weights[Vectors];
+        for (int v = 0; v < Vectors; ++v) weights[v] = codes(q, v);
         #pragma GCC unroll 8
         for (int m = 0; m < Rows; ++m) {
           const Int activations = quad(x + m * kGroup + 4 * q);
-          for (int v = 0; v < 2; ++v) {
+          for (int v = 0; v < Vectors; ++v) {
             const Int pairs = multiply_pairs<Bits>(weights[v], activations);
             sums[m][v] = q == run ? pairs : _mm256_add_epi16(sums[m][v], pairs);
             // In this order, one after the other: sums side by side would not fit into the registers.
@@ -85,14 +83,14 @@ struct Avx2 {
         }
       }
       for (int m = 0; m < Rows; ++m) {
-        for (int v = 0; v < 2; ++v) {
+        for (int v = 0; v < Vectors; ++v) {
           const Int wide = _mm256_madd_epi16(sums[m][v], ones);
-          totals[m][v] = run == 0 ? wide : add(totals[m][v], wide);
+          totals[m][v] = run == First ? wide : add(totals[m][v], wide);
         }
       }
     }
     for (int m = 0; m < Rows; ++m) {
-      for (int v = 0; v < 2; ++v) out[m][v] = totals[m][v];
+      for (int v = 0; v < Vectors; ++v) out[m][v] = totals[m][v];
     }
   }
   template <int Bits> static Int multiply_pairs(Int weights, Int activations) {

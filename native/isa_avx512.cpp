@@ -43,10 +43,11 @@ struct Avx512 {
     __builtin_memcpy(&bits, p, 4);
     return _mm512_set1_epi32(bits);
   }
-  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][1]) {
-    for (int m = 0; m < Rows; ++m) out[m][0] = zero();
-    for (int q = 0; q < Quads; ++q) {
-      const Int weights = load(codes + q * kRegister);
+  template <int Bits, int First, int Last, int Rows, class Codes>
+  static void dots(const Codes& codes, const int8_t* x, Int (&out)[Rows][1]) {
+    for (auto& row : out) row[0] = zero();
+    for (int q = First; q < Last; ++q) {
+      const Int weights = codes(q, 0);
       for (int m = 0; m < Rows; ++m) out[m][0] = _mm512_dpbusd_epi32(out[m][0], weights, quad(x + m * kGroup + 4 * q));
     }
   }

@@ -58,17 +58,20 @@ struct Portable {
     for (int i = 0; i < 32; ++i) p[i] = static_cast<int8_t>(lane(codes[i / kLanes], i % kLanes));
   }
 
-  template <int Bits, int Rows, int Quads> static void dots(const uint8_t* codes, const int8_t* x, Int (&out)[Rows][2]) {
-    for (int m = 0; m < Rows; ++m) {
-      for (int v = 0; v < 2; ++v) {
-        out[m][v] = per_lane([&](int i) {
-          int32_t dot = 0;
-          for (int q = 0; q < Quads; ++q) {
-            const uint8_t* weights = codes + q * kRegister + 4 * (v * kLanes + i);
-            for (int b = 0; b < 4; ++b) dot += weights[b] * x[m * kGroup + 4 * q + b];
-          }
-          return dot;
-        });
+  template <int Bits, int First, int Last, int Rows, int Vectors, class Codes>
+  static void dots(const Codes& codes, const int8_t* x, Int (&out)[Rows][Vectors]) {
+    for (auto& row : out) for (auto& dot : row) dot = zero();
+    for (int q = First; q < Last; ++q) {
+      for (int v = 0; v < Vectors; ++v) {
+        const Int weights = codes(q, v);
+        for (int m = 0; m < Rows; ++m) {
+          const int8_t* activations = x + m * kGroup + 4 * q;
+          out[m][v] = per_lane([&](int i) {
+            int32_t dot = lane(out[m][v], i);
+            for (int b = 0; b < 4; ++b) dot += weights.bytes[4 * i + b] * activations[b];
+            return dot;
+          });
+        }
       }
     }
   }
