@@ -7,6 +7,7 @@ from mistralet.engine.load import LoadedModel, load
 from mistralet.engine.load_spec import LoadSpec
 from mistralet.engine.messages import EngineInfo
 from mistralet.engine.options import EngineOptions
+from mistralet.engine.progress import progress_bar
 from mistralet.engine.repetition import RepetitionParams
 from mistralet.engine.request import Completion, Request, RequestStats, StepOutput
 from mistralet.engine.sampling import SamplingParams
@@ -26,4 +27,5 @@ __all__ = [
     "SamplingParams",
     "StepOutput",
     "load",
+    "progress_bar",
 ]

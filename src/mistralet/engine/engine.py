@@ -227,7 +227,7 @@ class Engine:
         """Run all requests; their answers in the order of the requests, `n` for each.
 
         Args:
-            progress: called with the answers that have ended, and all of them.
+            progress: called with the answers that have ended, and all of them; `progress_bar` gives one.
 
         Raises:
             PromptError, UsageError: before anything runs.
