@@ -1,8 +1,9 @@
-"""Runs a model: loading, the cache of past tokens, sampling."""
+"""Runs a model: loading, requests and their answers, the cache of past tokens."""
 
 from mistralet.engine.async_engine import AsyncEngine
 from mistralet.engine.constraint import Constraint
 from mistralet.engine.engine import Engine
+from mistralet.engine.kv_library import KVLibrary
 from mistralet.engine.load import LoadedModel, load
 from mistralet.engine.load_spec import LoadSpec
 from mistralet.engine.messages import EngineInfo
@@ -19,6 +20,7 @@ __all__ = [
     "Engine",
     "EngineInfo",
     "EngineOptions",
+    "KVLibrary",
     "LoadSpec",
     "LoadedModel",
     "RepetitionParams",
