@@ -78,10 +78,12 @@ void round_row(const float* x, int64_t groups, const Tile& tile, int i) {
     // Below that the quotient could overflow; such activations are zero for every purpose.
     const auto inverse = Isa::splat_float(limit > 1e-30f ? 127.0f / limit : 0.0f);
     typename Isa::Int codes[kVectors];
-    int32_t sums[2] = {0, 0};
-    for (int v = 0; v < kVectors; ++v) {
-      codes[v] = Isa::round(Isa::mul(values[v], inverse));
-      sums[2 * v / kVectors] += Isa::sum_ints(codes[v]);
+    for (int v = 0; v < kVectors; ++v) codes[v] = Isa::round(Isa::mul(values[v], inverse));
+    int32_t sums[2];
+    for (int half = 0; half < 2; ++half) {
+      auto sum = codes[half * kVectors / 2];
+      for (int v = 1; v < kVectors / 2; ++v) sum = Isa::add(sum, codes[half * kVectors / 2 + v]);
+      sums[half] = Isa::sum_ints(sum);
     }
     const int64_t place = group * tile.rows + i;
     Isa::store_bytes(tile.codes + place * kGroup, codes);
