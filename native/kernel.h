@@ -15,7 +15,9 @@ namespace mistralet {
 
 // Groups of one panel that are unpacked together and used for all tiles: they stay in the first-level cache.
 constexpr int64_t kGroupsPerPass = 24;
-// With a single row of activations, for all lanes of the panel before the next: they are read from memory once.
+// Up to that many rows do not make up for writing unpacked groups; theirs are used for all lanes of the panel before the
+// next, so that they are read from memory once.
+constexpr int kFewRows = 2;
 constexpr int64_t kGroupsPerRead = 8;
 // Bytes of weights that are asked for ahead of their use: over the end of a page, where the processor's own guesses stop.
 constexpr int64_t kReadAhead = 2048;
@@ -148,21 +150,23 @@ inline void add_products(const Codes& codes, const Factors<Isa, Vectors>& factor
   }
 }
 
-// The product of a panel and a single row into the 16 sums of `out`.
-template <class Isa, class F>
-inline void multiply_row(const uint8_t* panel, int64_t groups, const Tile& tile, float* out) {
+// The product of a panel and a tile of few rows, on top of what is in `out[row * stride + lane]`: each code is used as it
+// is unpacked. `codes` are captured by value, since by reference the compiler writes them to memory.
+template <class Isa, class F, int Rows>
+inline void multiply_few(const uint8_t* panel, int64_t groups, const Tile& tile, float* out, int64_t stride) {
   for (int64_t first = 0; first < groups; first += kGroupsPerRead) {
     const int64_t last = first + kGroupsPerRead < groups ? first + kGroupsPerRead : groups;
     for (int lane = 0; lane < kPanelRows; lane += Isa::kLanes) {
-      typename Isa::Float sums[1][1] = {{Isa::load_floats(out + lane)}};
+      typename Isa::Float sums[Rows][1];
+      for (int m = 0; m < Rows; ++m) sums[m][0] = Isa::load_floats(out + m * stride + lane);
       for_each_group<F>(panel, first, last, [&](int64_t index, const uint8_t* block, const uint8_t* group) {
         read_ahead<F::kGroupBytes>(group + kReadAhead);
         typename Isa::Int codes[kQuads];
         unpack<Isa, F>(group, lane, codes);
-        add_products<Isa, F, 1, 1>([&](int quad, int) { return codes[quad]; }, factors_of<Isa, F>(block, group, lane),
-                                   tile, index, sums);
+        add_products<Isa, F, Rows, 1>([codes](int quad, int) { return codes[quad]; },
+                                      factors_of<Isa, F>(block, group, lane), tile, index * Rows, sums);
       });
-      Isa::store_floats(out + lane, sums[0][0]);
+      for (int m = 0; m < Rows; ++m) Isa::store_floats(out + m * stride + lane, sums[m][0]);
     }
   }
 }
@@ -200,8 +204,8 @@ inline void unpack_groups(const uint8_t* panel, int64_t first, int64_t last, Gro
 // `out[row * stride + lane]`; on top of what is there, if `add`. By itself, since the compiler runs out of registers where
 // all sizes of tiles lie in one function.
 template <class Isa, class F, int Rows>
-__attribute__((noinline)) void multiply_groups(const Group* groups, int64_t first, int64_t count, const Tile& tile, bool add, float* out,
-                            int64_t stride) {
+__attribute__((noinline)) void multiply_groups(const Group* groups, int64_t first, int64_t count, const Tile& tile,
+                                               bool add, float* out, int64_t stride) {
   constexpr int kVectors = Isa::kVectors, kLanes = Isa::kLanes;
   typename Isa::Float sums[Rows][kVectors];
   for (int m = 0; m < Rows; ++m) {
@@ -247,10 +251,13 @@ void multiply_panels(const uint8_t* packed, int64_t rows, const Activations& x, 
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
     const uint8_t* weights = packed + panel * panel_bytes<F>(x.groups * kGroup);
     const int64_t row = panel * kPanelRows;
-    if (x.tile_count == 1 && x.tiles[0].rows == 1) {
-      with_columns<1>(out, 1, rows, row, [&](float* target, int64_t) {
-        if (!add) __builtin_memset(target, 0, kPanelRows * sizeof(float));
-        multiply_row<Isa, F>(weights, x.groups, x.tiles[0], target);
+    if (x.tile_count == 1 && x.tiles[0].rows <= kFewRows) {
+      with_count<kFewRows>(x.tiles[0].rows, [&](auto tile_rows) {
+        constexpr int kRows = tile_rows.value;
+        with_columns<kRows>(out, kRows, rows, row, [&](float* target, int64_t stride) {
+          for (int m = 0; !add && m < kRows; ++m) __builtin_memset(target + m * stride, 0, kPanelRows * sizeof(float));
+          multiply_few<Isa, F, kRows>(weights, x.groups, x.tiles[0], target, stride);
+        });
       });
       continue;
     }
