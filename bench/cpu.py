@@ -9,10 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from bench import decoder, programs, vision
+from bench.command import at_least_one, model_folder, packed_cache, run_command
 from bench.decoder import Setup, Subject
 from bench.flash_attention import Choice, choose
 from bench.limits import compile_limits
@@ -22,7 +22,6 @@ from bench.report import Report, Section
 from bench.synthetic import WHOLE, ensure_synthetic, plan_tensors, slice_of
 from bench.work import Scale, work_of
 from mistralet.checkpoint import open_checkpoint
-from mistralet.errors import MistraletError, UsageError
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus
 
@@ -73,9 +72,9 @@ def cpu(
         (only,) if only else tuple(Part),
         quick,
         layers,
-        _at_least_one("threads", available_cpus() if threads is None else threads),
-        _at_least_one("rounds", (_QUICK_ROUNDS if quick else _ROUNDS) if rounds is None else rounds),
-        (keep or platformdirs.user_cache_path("mistralet") / "bench").absolute(),
+        at_least_one("threads", available_cpus() if threads is None else threads),
+        at_least_one("rounds", (_QUICK_ROUNDS if quick else _ROUNDS) if rounds is None else rounds),
+        model_folder(keep),
         peer_python or Path(sys.executable),
     )
     slice_of(layers)  # refuses what no model has before anything takes time
@@ -93,7 +92,7 @@ def _run(options: Options, steps: Steps, report: Report) -> None:
         if peer:
             with steps.step("Compiling the measurement of the machine's limits"):
                 limits_program = compile_limits(Path(folder))
-            cache = options.keep / "mistralet-bench-cache"
+            cache = packed_cache(options.keep)
             ours = programs.mistralet()
             setup = Setup(
                 ours, peer, limits_program, options.threads, options.rounds, flash_attention=True, cache=cache
@@ -150,21 +149,9 @@ def _measure(subject: Subject, setup: Setup, choice: Choice, steps: Steps) -> Se
     return replace(section, notes=[*section.notes, choice.note])
 
 
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise UsageError(f"--{name} is {value}, but must be at least 1.")
-    return value
-
-
 def main() -> None:
-    """Run the command; an error a user can cause ends it with one sentence and exit code 2, Ctrl-C with 130."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(cpu)
-    try:
-        app(prog_name="python -m bench.cpu")
-    except MistraletError as error:
-        typer.echo(f"bench: {error}", err=True)
-        sys.exit(2)
+    """Run the command."""
+    run_command(cpu, "cpu")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import torch
 import typer
 
 from bench import concurrency, lookup, prefix, programs, step_overhead
 from bench.bars import Chapter
+from bench.command import at_least_one, model_folder, run_command
 from bench.concurrency import Crowd
 from bench.machine import describe_machine
 from bench.neighbours import Neighbours
@@ -23,7 +23,7 @@ from bench.report import Report
 from bench.synthetic import WHOLE, ensure_synthetic, slice_of
 from mistralet.checkpoint import open_checkpoint
 from mistralet.engine import LoadedModel, load
-from mistralet.errors import MistraletError, UsageError
+from mistralet.errors import UsageError
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus
 from mistralet.native import kernels
@@ -72,16 +72,15 @@ def engine(
     """Measure many answers at once, shared prefixes, prompt lookup, and what a step takes beside the model."""
     if model is not None and layers is not None:
         raise UsageError("--model and --layers both name a model; give one of them.")
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads is {threads}, but must be at least 1.")
+    threads = at_least_one("threads", available_cpus() if threads is None else threads)
     parts = (only,) if only else tuple(Part)
     if layers is not None:
         slice_of(layers)  # refuses what no model has before anything takes time
         parts = tuple(part for part in parts if part is not Part.LOOKUP)  # random weights copy nothing
     report = Report(json_path)
     with Steps() as steps:
-        path, title = _model(model, layers, keep or platformdirs.user_cache_path("mistralet") / "bench", steps)
-        options = Options(parts, path, title, quick, threads or available_cpus(), peer_python or Path(sys.executable))
+        path, title = _model(model, layers, model_folder(keep), steps)
+        options = Options(parts, path, title, quick, threads, peer_python or Path(sys.executable))
         _run(options, steps, report)
 
 
@@ -92,7 +91,7 @@ def _model(model: Path | None, layers: int | None, folder: Path, steps: Steps) -
     if layers is None:
         return tiny_path(), "The stand-in"
     with steps.step("Writing random weights in the shape of the 24B model") as progress:
-        path = ensure_synthetic(folder.absolute(), slice_of(layers), progress)
+        path = ensure_synthetic(folder, slice_of(layers), progress)
     return path, f"{layers} of the 24B shape's {WHOLE.num_hidden_layers} layers"
 
 
@@ -149,14 +148,8 @@ def _load(options: Options) -> LoadedModel:
 
 
 def main() -> None:
-    """Run the command; an error a user can cause ends it with one sentence and exit code 2, Ctrl-C with 130."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(engine)
-    try:
-        app(prog_name="python -m bench.engine")
-    except MistraletError as error:
-        typer.echo(f"bench: {error}", err=True)
-        sys.exit(2)
+    """Run the command."""
+    run_command(engine, "engine")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
-import platformdirs
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.command import model_folder, packed_cache, run_command
 from bench.harness import peak_memory
 from bench.limits import compile_limits, measure_limits
 from bench.progress import Steps
@@ -29,7 +29,7 @@ from bench.synthetic import ensure_synthetic, slice_of
 from bench.work import work_of
 from mistralet.checkpoint import open_checkpoint
 from mistralet.config import KVType
-from mistralet.errors import MistraletError, UsageError
+from mistralet.errors import UsageError
 from mistralet.hub.tiny import tiny_path
 from mistralet.machine import available_cpus, format_bytes, parse_size
 
@@ -116,8 +116,8 @@ def long_context(
 ) -> None:
     """Fill the cache to the end of the context, decode there, and say what it took."""
     allowed = parse_size(memory)
-    folder = (keep or platformdirs.user_cache_path("mistralet") / "bench").absolute()
-    os.environ["XDG_CACHE_HOME"] = str(folder / "mistralet-bench-cache")  # for the packed weights
+    folder = model_folder(keep)
+    os.environ["XDG_CACHE_HOME"] = str(packed_cache(folder))  # for the packed weights
     with Steps() as steps, tempfile.TemporaryDirectory() as scratch:
         if tiny:
             path = tiny_path()
@@ -157,14 +157,8 @@ def table(name: str, kv_type: KVType, context: int, measured: Measured, limit: f
 
 
 def main() -> None:
-    """Run the command; an error a user can cause ends it with one sentence and exit code 2."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(long_context)
-    try:
-        app(prog_name="python -m bench.long_context")
-    except MistraletError as error:
-        typer.echo(f"bench: {error}", err=True)
-        sys.exit(2)
+    """Run the command."""
+    run_command(long_context, "long_context")
 
 
 if __name__ == "__main__":
