@@ -14,7 +14,6 @@
 
 namespace mistralet {
 
-constexpr int kMaxHeadDim = 256;
 constexpr int64_t kPiece = 256;       // tokens
 constexpr int kTileRows = 6;          // rows whose sums fit into registers together
 constexpr int kChunkRows = 8 * kTileRows;   // rows that use a piece of keys while it is in the cache

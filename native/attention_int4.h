@@ -27,10 +27,9 @@ struct RoundedQueries {
 template <class Isa, int Rows>
 inline void score_int4_block(const Tile& queries, const uint8_t* keys, int64_t head_dim, float scale, float* scores,
                              int64_t stride) {
-  constexpr int64_t kMostGroups = 256 / kGroup;  // of the largest head_dim (attention.h)
   const int64_t groups = head_dim / kGroup;
   const auto factor = Isa::splat_float(scale);
-  Group unpacked[kMostGroups];
+  Group unpacked[kMaxHeadDim / kGroup];
   for (int64_t panel = 0; panel < kKeyPanels; ++panel, keys += panel_bytes<KeyFormat>(head_dim)) {
     unpack_groups<Isa, KeyFormat>(keys, 0, groups, unpacked);
     float sums[Rows][kPanelRows];

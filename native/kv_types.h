@@ -14,6 +14,7 @@
 namespace mistralet {
 
 constexpr int64_t kBlockTokens = 32;
+constexpr int kMaxHeadDim = 256;
 
 // In the order of Python's KVType.
 enum class KVType : int { kFloat32, kFloat16, kBFloat16, kInt8, kInt4 };

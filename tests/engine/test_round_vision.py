@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mistralet.config import ModelConfig, VisionConfig, tensor_shapes
+from mistralet.config import ModelConfig, tensor_shapes
 from mistralet.engine.load import load_weights
 from mistralet.model import MistralSmall
 from mistralet.model.layers import Linear
@@ -19,19 +19,14 @@ from support.random_models import TEXT_AND_VISION, checkpoint_of
 if kernels is None:
     pytest.skip("the native kernels were not built", allow_module_level=True)
 
-VISION = VisionConfig(
+assert TEXT_AND_VISION.vision is not None
+VISION = replace(
+    TEXT_AND_VISION.vision,
     hidden_size=128,
     intermediate_size=512,
     num_hidden_layers=24,
     num_attention_heads=2,
     head_dim=64,
-    patch_size=14,
-    image_size=1540,
-    num_channels=3,
-    spatial_merge_size=2,
-    rope_theta=1e4,
-    rms_norm_eps=1e-5,
-    projector_norm_eps=1e-5,
 )
 CONFIG = replace(TEXT_AND_VISION, hidden_size=64, vision=VISION)
 

@@ -12,7 +12,7 @@ from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks
 from mistralet.ops.rotary import apply_rotary
 from mistralet.quant import kv_int4
 
-_LARGEST_HEAD_DIM = 256  # that native/attention.h has room for
+_LARGEST_HEAD_DIM = 256  # kMaxHeadDim of native/kv_types.h
 
 
 def rotate_and_store(
