@@ -1,11 +1,16 @@
-"""Writing of files that are either whole or not there."""
+"""Files: written whole or not at all, never to the last byte of the disk, and told apart by their state."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+# Left free on a disk by what is written only to save time.
+_ROOM = 1 << 30  # bytes
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -28,3 +33,19 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def require_room(folder: Path, nbytes: int) -> None:
+    """Check that `nbytes` more in a folder leave room on its disk for other things.
+
+    Raises:
+        OSError: they do not.
+    """
+    if shutil.disk_usage(folder).free < nbytes + _ROOM:
+        raise OSError(errno.ENOSPC, "the disk is nearly full")
+
+
+def file_states(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Path, size and time of change of each file, by path: other contents have another state."""
+    stats = [(file, file.stat()) for file in sorted({file.resolve() for file in files})]
+    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]

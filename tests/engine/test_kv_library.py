@@ -185,7 +185,7 @@ def test_a_full_disk_is_told_once_and_harms_no_answer(
 
 
 def test_room_is_left_on_the_disk(library: KVLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1 << 20))
     answer(new_engine(library), LONG)
     assert files(library) == []
 

@@ -11,13 +11,11 @@ A file's time is when it was last used. Of a prefix the beginning counts as used
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
 import mmap
 import os
-import shutil
 import time
 from collections.abc import Sequence as ListOf
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +29,7 @@ from torch import Tensor
 
 from mistralet.engine.contents import root_digest
 from mistralet.engine.kv_names import KeptNames
-from mistralet.files import write_atomically
+from mistralet.files import require_room, write_atomically
 from mistralet.model import KVCache
 from mistralet.ops import BLOCK_SIZE
 
@@ -40,8 +38,6 @@ SECTION = SECTION_BLOCKS * BLOCK_SIZE  # tokens
 # Prompts shorter than this are read again as fast as they are found.
 SHORTEST = 512  # tokens
 DEFAULT_BYTES = 20 << 30
-# Left free on the disk.
-_ROOM = 1 << 30
 _VERSION = 1
 _ALIGNMENT = 512
 _APART = 1000  # nanoseconds, between the sections of a prefix
@@ -205,8 +201,7 @@ class KVLibrary:
                 _header_of(path.stem, tensors, len(body)) | {"sha256": hashlib.sha256(body).hexdigest()}
             )
             self.folder.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(self.folder).free < len(body) + _ROOM:
-                raise OSError(errno.ENOSPC, "the disk is nearly full")
+            require_room(self.folder, len(body))
             # Spaces, so that the tensors begin where they can be used as they lie.
             write_atomically(path, header.ljust(-(-len(header) // _ALIGNMENT) * _ALIGNMENT - 1).encode() + b"\n" + body)
             _set_used(path, used)

@@ -14,6 +14,7 @@ from torch import Tensor
 from mistralet.checkpoint import Checkpoint, check, open_checkpoint
 from mistralet.config import part_of
 from mistralet.engine.packed_file import Progress, packed_matrices
+from mistralet.files import file_states
 from mistralet.model import MistralSmall
 from mistralet.model.layers import Linear, Weight
 from mistralet.native import kernels
@@ -34,9 +35,8 @@ class LoadedModel:
     @cached_property
     def identity(self) -> str:
         """A name that no other model, and no other state of this one's files, has."""
-        files = sorted({tensor.file.resolve() for tensor in self.checkpoint.tensors.values()})
-        stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
+        states = file_states(tensor.file for tensor in self.checkpoint.tensors.values())
+        return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
 
 def load(path: Path, device: str = "cpu", progress: Progress | None = None, round_vision: bool = True) -> LoadedModel:

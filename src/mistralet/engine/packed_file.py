@@ -6,10 +6,8 @@ each at a multiple of 4096 bytes. It is made in one step; if anything about it o
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,12 +18,11 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint
 from mistralet.checkpoint.packed_copy import digest, forget, map_copy, packed_folder, source_digest
+from mistralet.files import file_states, require_room
 from mistralet.quant import Q8_0, BlockFormat, PackedTensor, QuantizedTensor, pack, packed_nbytes, quantize_q8_0
 
 # Smaller models are packed in less time than it takes to look for the file.
 SMALLEST = 256 << 20  # bytes
-# Left free on the disk after the file is written.
-_ROOM = 1 << 30
 _ALIGNMENT = 4096
 _HEADER_BYTES = 256  # at most, for one matrix
 _LAYOUT_VERSION = 1  # of native/layout.h: a file of another version is made anew
@@ -80,8 +77,7 @@ def _pack_each(weights: dict[str, Weight], progress: Progress | None) -> Iterato
 
 def _plan(checkpoint: Checkpoint, weights: dict[str, Weight], rounded: bool) -> dict[str, Any]:
     """The header of the file: it says what the file holds, and from which files of which state that was made."""
-    files = sorted({checkpoint.tensors[name].file.resolve() for name in weights})
-    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    files = {checkpoint.tensors[name].file for name in weights}
     places = {}
     end = (1 + len(weights) * _HEADER_BYTES // _ALIGNMENT) * _ALIGNMENT
     for name, weight in weights.items():
@@ -91,7 +87,7 @@ def _plan(checkpoint: Checkpoint, weights: dict[str, Weight], rounded: bool) -> 
     return {
         # Rounded matrices have a file of their own, even if others lie in the same checkpoint file.
         "source": digest([source_digest(files), "rounded"]) if rounded else source_digest(files),
-        "identity": digest([_LAYOUT_VERSION, stats]),
+        "identity": digest([_LAYOUT_VERSION, file_states(files)]),
         "bytes": end,
         "places": places,
     }
@@ -115,8 +111,7 @@ def _read_header(path: Path) -> Any:
 def _write(path: Path, header: dict[str, Any], matrices: Iterable[tuple[str, PackedTensor]]) -> None:
     """Write the file. Raises `OSError` if that would fill the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(path.parent).free < header["bytes"] + _ROOM:
-        raise OSError(errno.ENOSPC, "the disk is nearly full")
+    require_room(path.parent, header["bytes"])
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
