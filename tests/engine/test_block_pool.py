@@ -22,7 +22,8 @@ def store(pool: BlockPool, numbers: list[int]) -> list[Block]:
         assert block is not None
         before = blocks[-1].digest if blocks else ROOT
         assert before is not None
-        pool.store(block, before, numbers[begin : begin + BLOCK_SIZE])
+        part = numbers[begin : begin + BLOCK_SIZE]
+        pool.store(block, before, part, block_digest(before, part) if len(part) == BLOCK_SIZE else None)
         blocks.append(block)
     return blocks
 

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mistralet.engine.contents import block_digest
 from mistralet.ops import BLOCK_SIZE
 
 # Blocks that go on from the same prefix with the same token, among which the longest match is sought.
@@ -112,19 +111,20 @@ class BlockPool:
         if not block.contents:
             self._idle.move_to_end(block.index, last=False)
 
-    def store(self, block: Block, before: bytes, contents: Sequence[int]) -> None:
+    def store(self, block: Block, before: bytes, contents: Sequence[int], digest: bytes | None = None) -> None:
         """Tell that the next tokens of a block are computed; from now on a prompt may find them.
 
         Args:
             before: digest of the prefix up to the block's beginning.
+            digest: of the prefix that ends with the block, if these tokens fill it.
         """
         if not block.contents and contents:
             block.before = before
             self._by_start.setdefault((before, contents[0]), []).append(block)
         block.contents.extend(contents)
-        if len(block.contents) == BLOCK_SIZE and block.digest is None:
-            block.digest = block_digest(before, block.contents)
-            self._whole.setdefault(block.digest, block)
+        if digest is not None:
+            block.digest = digest
+            self._whole.setdefault(digest, block)
 
     def _forget(self, block: Block) -> None:
         if block.digest is not None and self._whole.get(block.digest) is block:

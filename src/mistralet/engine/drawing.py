@@ -22,21 +22,31 @@ class Drawing:
         self._mask: Mask | None = None
         self._filling: FillingMask | None = None
 
-    def begin(self, chunks: list[Chunk]) -> None:
-        """Look at the chunks of a step before they run: guesses lose what cannot be kept, grammars are asked."""
+    def begin(self, chunks: list[Chunk]) -> list[int]:
+        """Look at the chunks of a step before they run: guesses lose what cannot be kept, grammars are asked.
+
+        Returns:
+            The rows of the step's batch that lead to new tokens: the last of each chunk that is ready, and those of its
+            guess.
+        """
         self._chunks = [chunk for chunk in chunks if chunk.draws]
-        rows: list[MaskRow] = []
-        row = 0
-        for chunk in self._chunks:
+        batch_rows: list[int] = []
+        masked: list[MaskRow] = []
+        end = 0
+        for chunk in chunks:
             answer = chunk.sequence.answer
             if answer.bias:
                 chunk.draft.clear()  # the bias may be another after each token
-            if answer.matcher is not None:
-                del chunk.draft[answer.matcher.allowed_prefix(chunk.draft) :]
-                rows.append(MaskRow(answer.matcher, row, chunk.draft))
-            row += 1 + len(chunk.draft)
-        self._mask = new_mask(row, self._vocab_size) if rows else None
-        self._filling = None if self._mask is None else self._filler.start(rows, self._mask)
+            if chunk.draws:
+                if answer.matcher is not None:
+                    del chunk.draft[answer.matcher.allowed_prefix(chunk.draft) :]
+                    masked.append(MaskRow(answer.matcher, len(batch_rows), chunk.draft))
+                last = end + chunk.tokens - 1
+                batch_rows += range(last, last + 1 + len(chunk.draft))
+            end += chunk.tokens + len(chunk.draft)
+        self._mask = new_mask(len(batch_rows), self._vocab_size) if masked else None
+        self._filling = None if self._mask is None else self._filler.start(masked, self._mask)
+        return batch_rows
 
     def draw(self, logits: Tensor) -> dict[Sequence, list[Sampled]]:
         """For each sequence that is ready for it the tokens that follow: one, and one for each token guessed right.

@@ -169,12 +169,12 @@ class Engine:
         if not chunks:
             return self._deliver(refused)
         self.drafter.draft(chunks)
-        self.drawing.begin(chunks)
+        drawing_rows = self.drawing.begin(chunks)
         batch = self.batches.batch(chunks)
         model_begun = time.perf_counter()
         hidden = self.model(batch, self.cache)
         self.drafter.follow(batch)
-        logits = self.model.logits(hidden[_drawing_rows(chunks)])
+        logits = self.model.logits(hidden[drawing_rows])
         model_seconds = time.perf_counter() - model_begun
         drawn = self.drawing.draw(logits)
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
@@ -393,14 +393,3 @@ class Engine:
         if self.listener is not None:
             request_id, index = (None, 0) if sequence is None else (sequence.request.id, sequence.index)
             self.listener(Event(kind, time.perf_counter(), request_id, index, facts))
-
-
-def _drawing_rows(chunks: list[Chunk]) -> list[int]:
-    """The rows of a batch that lead to new tokens: the last of each chunk that is ready, and those of its guess."""
-    rows: list[int] = []
-    end = 0
-    for chunk in chunks:
-        end += chunk.tokens + len(chunk.draft)
-        if chunk.draws:
-            rows += range(end - 1 - len(chunk.draft), end)
-    return rows

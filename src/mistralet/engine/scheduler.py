@@ -84,9 +84,9 @@ class Scheduler:
             for sequence in decoding
             if sequence.state is State.RUNNING and self._make_room(sequence)
         ]
-        while self._admit_next():
-            pass
-        reading = sorted(set(self.running) - set(decoding), key=lambda s: s.rank)
+        self._admit_waiting()
+        decoded = set(decoding)
+        reading = [sequence for sequence in self.running if sequence not in decoded]
         shares = share(budget, [sequence.pending for sequence in reading])
         return chunks + [Chunk(*pair) for pair in zip(reading, shares, strict=True) if pair[1]]
 
@@ -95,8 +95,11 @@ class Scheduler:
         begin, end = sequence.computed, sequence.computed + tokens
         while begin < end:
             block = begin // BLOCK_SIZE
-            stop = min(end, (block + 1) * BLOCK_SIZE)
-            self.pool.store(sequence.blocks[block], sequence.digest_before(block), sequence.contents[begin:stop])
+            block_end = (block + 1) * BLOCK_SIZE
+            stop = min(end, block_end)
+            before = sequence.digests[block - 1] if block else sequence.root
+            digest = sequence.digests[block] if stop == block_end else None
+            self.pool.store(sequence.blocks[block], before, sequence.contents[begin:stop], digest)
             begin = stop
         sequence.computed = end
 
@@ -140,20 +143,19 @@ class Scheduler:
         sequence.blocks.clear()
         sequence.computed = 0
 
-    def _admit_next(self) -> bool:
-        """Let the first that waits run, if there is room; False if none was let in."""
-        if len(self.running) >= self.max_sequences:
-            return False
-        for sequence in self.waiting:
+    def _admit_waiting(self) -> None:
+        """Let those that wait run, one after the other, until there is no room for the next."""
+        for sequence in list(self.waiting):
+            if len(self.running) >= self.max_sequences:
+                return
             match = self.pool.match(sequence.contents, sequence.digests, sequence.reusable)
             if any(self._is_reading_for(other, sequence, match.length) for other in self.running):
                 continue
-            for possible in (match, Match(match.blocks)):  # a copy of a block needs one more
-                if self._fits(sequence, possible):
-                    self._admit(sequence, possible)
-                    return True
-            return False
-        return False
+            if not self._fits(sequence, match):
+                match = Match(match.blocks)  # a copy of a block needs one more
+                if not self._fits(sequence, match):
+                    return
+            self._admit(sequence, match)
 
     def _is_reading_for(self, other: Sequence, sequence: Sequence, matched: int) -> bool:
         """Whether `other` is about to compute tokens that `sequence` can then take from the cache."""

@@ -65,7 +65,7 @@ class Sequence:
     def reusable(self) -> int:
         """How many of its tokens may come from the cache: all but the last, which leads to the next one.
 
-        None where the scores of the prompt's tokens are asked for.
+        Not one where the scores of the prompt's tokens are asked for.
         """
         return 0 if self.request.params.prompt_logprobs is not None else len(self.ids) - 1
 
@@ -95,14 +95,6 @@ class Sequence:
             self.block_table = table
         self.block_table[len(self.blocks)] = block.index
         self.blocks.append(block)
-
-    def digest_before(self, block: int) -> bytes:
-        """Digest of the prefix that ends where its block number `block` begins."""
-        if block == 0:
-            return self.root
-        digest = self.blocks[block - 1].digest
-        assert digest is not None
-        return digest
 
     def shared_length(self, other: Sequence) -> int:
         """Tokens that two sequences share from the start."""
