@@ -11,7 +11,7 @@ from bench.bars import Chapter, Figure
 from bench.lookup_cases import COPYING, FREE
 from bench.progress import Steps
 from bench.report import Row
-from mistralet.chat import Message, chat_format
+from mistralet.chat import ChatRequest, Message, chat_format
 from mistralet.engine import Engine, EngineOptions, LoadedModel, Request, SamplingParams
 from mistralet.model import Prompt
 
@@ -109,7 +109,7 @@ def figures(cases: Mapping[str, Case]) -> list[Figure]:
 
 def _prompt(loaded: LoadedModel, text: str) -> Prompt:
     chat = chat_format(loaded.tokenizer, loaded.model.config.vision)
-    return chat.encode([Message("user", text)])
+    return chat.encode(ChatRequest([Message("user", text)]))
 
 
 def _answer(loaded: LoadedModel, prompt: Prompt, params: SamplingParams, guesses: bool) -> Answer:

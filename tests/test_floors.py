@@ -24,6 +24,7 @@ FLOORS = {
     "hub": 2,
     "engine": 3,
     "chat": 3,
+    "agents": 4,
     "cli": 5,
     "__main__": 6,
 }
@@ -31,6 +32,7 @@ FLOORS = {
 ALLOWED_ON_ONE_FLOOR = {
     *(("machine", "errors"), ("config", "errors"), ("native", "errors"), ("native", "machine")),
     ("ops", "quant"),
+    ("chat", "engine"),
 }
 
 

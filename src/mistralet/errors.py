@@ -41,3 +41,7 @@ class UsageError(MistraletError):
 
 class ConstraintError(MistraletError):
     """A schema, regex, grammar or list of choices for the answer is invalid, impossible, or too large to hold to."""
+
+
+class ToolError(MistraletError):
+    """A tool's description is invalid, two tools have one name, or what a tool needs cannot be opened."""

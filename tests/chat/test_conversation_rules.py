@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mistralet.chat import ImagePart, Message, TextPart, chat_format
+from mistralet.chat import ChatRequest, ImagePart, Message, TextPart, chat_format
 from mistralet.errors import PromptError
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer
 
@@ -13,7 +13,7 @@ USER, ANSWER, SYSTEM = Message("user", "Hi"), Message("assistant", "Hello"), Mes
 
 BROKEN = {
     "nothing": ([], r"the conversation is empty; add a message of the user"),
-    "unknown role": ([USER, Message("tool", "x")], r"messages\[1\] \(tool\) has a role that is not known"),  # type: ignore[arg-type]
+    "unknown role": ([USER, Message("judge", "x")], r"messages\[1\] \(judge\) has a role that is not known"),  # type: ignore[arg-type]
     "ends with the assistant": ([USER, ANSWER], r"messages\[1\] \(assistant\) is the last"),
     "only the assistant": ([ANSWER], r"messages\[0\] \(assistant\) is the last"),
     "system after the assistant": ([USER, ANSWER, SYSTEM, USER], r"messages\[2\] \(system\) follows the assistant"),
@@ -37,14 +37,14 @@ BROKEN = {
 def test_rules_tekken(tekken: Callable[[str], TekkenTokenizer], name: str) -> None:
     messages, problem = BROKEN[name]
     with pytest.raises(PromptError, match=problem):
-        chat_format(tekken("v11-image"), None).encode(messages)
+        chat_format(tekken("v11-image"), None).encode(ChatRequest(messages))
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_rules_chatml(tiny_tokenizer: BpeTokenizer, name: str) -> None:
     messages, problem = BROKEN[name]
     with pytest.raises(PromptError, match=problem):
-        chat_format(tiny_tokenizer, None).encode(messages)
+        chat_format(tiny_tokenizer, None).encode(ChatRequest(messages))
 
 
 @pytest.mark.parametrize("roles", [f"{a}{b}{c}".strip() for a in " sua" for b in " sua" for c in "sua"])
@@ -61,6 +61,6 @@ def test_the_order_rules_are_those_of_the_reference(
         expected = reference_chat(kind).encode_chat_completion(request).tokens
     except MistralCommonException:
         with pytest.raises(PromptError):
-            chat_format(tekken(kind), None).encode(messages)
+            chat_format(tekken(kind), None).encode(ChatRequest(messages))
     else:
-        assert chat_format(tekken(kind), None).encode(messages).ids == expected
+        assert chat_format(tekken(kind), None).encode(ChatRequest(messages)).ids == expected

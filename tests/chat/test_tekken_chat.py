@@ -16,7 +16,7 @@ from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from PIL import Image
 
-from mistralet.chat import ImagePart, Message, TextPart, chat_format
+from mistralet.chat import ChatRequest, ImagePart, Message, TextPart, chat_format
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.tokenizer import TekkenTokenizer
@@ -108,7 +108,7 @@ def reference_request(messages: list[Message]) -> ChatCompletionRequest[Any]:
 def test_text_is_that_of_the_reference(
     tekken: Tekken, reference_chat: Callable[[str], Any], kind: str, name: str
 ) -> None:
-    prompt = chat_format(tekken(kind), None).encode(TEXT_ONLY[name])
+    prompt = chat_format(tekken(kind), None).encode(ChatRequest(TEXT_ONLY[name]))
     assert prompt.ids == reference_chat(kind).encode_chat_completion(reference_request(TEXT_ONLY[name])).tokens
     assert prompt.images == []
 
@@ -119,7 +119,7 @@ def test_images_are_those_of_the_reference(
     tekken: Tekken, reference_chat: Callable[[str], Any], vision: VisionConfig, kind: str, name: str
 ) -> None:
     messages = WITH_IMAGES[name]
-    prompt = chat_format(tekken(kind), vision).encode(messages)
+    prompt = chat_format(tekken(kind), vision).encode(ChatRequest(messages))
     expected = reference_chat(kind).encode_chat_completion(reference_request(messages))
     assert prompt.ids == expected.tokens
     assert len(prompt.images) == len(expected.images)
@@ -129,7 +129,7 @@ def test_images_are_those_of_the_reference(
 
 def test_where_images_lie(tekken: Tekken, vision: VisionConfig) -> None:
     parts = (ImagePart(RED), ImagePart(BLUE), TextPart("and"), ImagePart(GREEN), TextPart("?"))
-    prompt = chat_format(tekken("v11-image"), vision).encode([Message("user", parts)])
+    prompt = chat_format(tekken("v11-image"), vision).encode(ChatRequest([Message("user", parts)]))
     red, blue, green = prompt.images
     assert [image.digest for image in prompt.images] == [
         hashlib.sha256(data).hexdigest() for data in (RED, BLUE, GREEN)
@@ -146,7 +146,7 @@ def test_where_images_lie(tekken: Tekken, vision: VisionConfig) -> None:
 
 def test_the_golden_conversation(tekken: Tekken) -> None:
     # SPEC 3.1
-    prompt = chat_format(tekken("v7"), None).encode(TEXT_ONLY["system"])
+    prompt = chat_format(tekken("v7"), None).encode(ChatRequest(TEXT_ONLY["system"]))
     golden = "1 17 4568 1584 1261 20351 27089 1046 18 3 7493 1395 1032 1050 1043 1050 1063 4"
     assert prompt.ids == [int(token) for token in golden.split()]
 
@@ -159,19 +159,19 @@ def test_opencv_is_not_needed(tekken: Tekken, vision: VisionConfig, monkeypatch:
 
     monkeypatch.setattr(cv2, "resize", refuse)
     monkeypatch.setattr("mistral_common.tokens.tokenizers.image.assert_opencv_installed", refuse)
-    prompt = chat_format(tekken("v7-image"), vision).encode(WITH_IMAGES["images in a row"])
+    prompt = chat_format(tekken("v7-image"), vision).encode(ChatRequest(WITH_IMAGES["images in a row"]))
     assert len(prompt.images) == 3
 
 
 def test_images_for_a_model_without_vision(tekken: Tekken) -> None:
     with pytest.raises(ImageError, match=r"messages\[1\] holds a picture, but this model reads text only"):
-        chat_format(tekken("v7"), None).encode([Message("system", "x"), *WITH_IMAGES["only an image"]])
+        chat_format(tekken("v7"), None).encode(ChatRequest([Message("system", "x"), *WITH_IMAGES["only an image"]]))
 
 
 def test_a_damaged_image_is_named(tekken: Tekken, vision: VisionConfig) -> None:
     messages = [Message("user", "Hi"), Message("user", (ImagePart(RED), ImagePart(RED[:60])))]
     with pytest.raises(ImageError, match=r"messages\[1\]: the image cannot be read"):
-        chat_format(tekken("v7-image"), vision).encode(messages)
+        chat_format(tekken("v7-image"), vision).encode(ChatRequest(messages))
 
 
 def test_a_rule_that_only_mistral_common_knows(tekken: Tekken, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_a_rule_that_only_mistral_common_knows(tekken: Tekken, monkeypatch: pyte
 
     monkeypatch.setattr(MistralTokenizer, "encode_chat_completion", refuse)
     with pytest.raises(PromptError, match="does not fit the model's template"):
-        chat_format(tekken("v7"), None).encode([Message("user", "Hi")])
+        chat_format(tekken("v7"), None).encode(ChatRequest([Message("user", "Hi")]))
 
 
 def test_tokenizer_and_model_of_two_releases(tekken: Tekken, vision: VisionConfig) -> None:

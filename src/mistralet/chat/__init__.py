@@ -1,14 +1,38 @@
-"""Conversations with pictures in, token ids and image tensors out."""
+"""Conversations, tools and pictures in, token ids and image tensors out; tokens in, text and tool calls out."""
 
+from mistralet.chat.events import (
+    ArgumentsDelta,
+    ChatEvent,
+    ChatFinishReason,
+    ContentDelta,
+    Finish,
+    FormatProblem,
+    ToolCallStart,
+)
 from mistralet.chat.format import ChatFormat, chat_format
-from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart
+from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from mistralet.chat.model import ChatModel
+from mistralet.chat.request import ChatRequest, NamedTool, Tool, ToolChoice
 
 __all__ = [
+    "ArgumentsDelta",
+    "ChatEvent",
+    "ChatFinishReason",
     "ChatFormat",
+    "ChatModel",
+    "ChatRequest",
+    "ContentDelta",
+    "Finish",
+    "FormatProblem",
     "ImagePart",
     "Message",
+    "NamedTool",
     "Part",
     "Role",
     "TextPart",
+    "Tool",
+    "ToolCall",
+    "ToolCallStart",
+    "ToolChoice",
     "chat_format",
 ]

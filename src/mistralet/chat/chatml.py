@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import no_vision
 from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.chat.request import ChatRequest
 from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer
 
@@ -28,8 +28,9 @@ class ChatMLChat:
         default = _DEFAULT_SYSTEM.search(tokenizer.chat_template or "")
         self._default_system = default.group(1) if default else None
 
-    def encode(self, messages: Sequence[Message]) -> Prompt:
+    def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
+        messages = request.messages
         check_conversation(messages)
         ids = []
         if self._default_system and messages[0].role != "system":

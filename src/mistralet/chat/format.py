@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from mistralet.chat.chatml import ChatMLChat
-from mistralet.chat.messages import Message
+from mistralet.chat.request import ChatRequest
 from mistralet.chat.tekken import TekkenChat
 from mistralet.config import VisionConfig
 from mistralet.errors import TokenizerError
@@ -17,12 +16,13 @@ from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer, Tokenizer
 class ChatFormat(Protocol):
     """A chat template."""
 
-    def encode(self, messages: Sequence[Message]) -> Prompt:
+    def encode(self, request: ChatRequest) -> Prompt:
         """The prompt after which the model writes the assistant's next message.
 
         Raises:
             PromptError: the conversation breaks a rule; the sentence names the message.
             ImageError: a picture cannot be read, or the model reads text only.
+            ToolError: a tool's description is invalid; the sentence names the tool.
         """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,23 @@ Part = TextPart | ImagePart
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """A call of a tool that the model asks for."""
+
+    id: str  # as the caller knows it; any text that no other call of the conversation has
+    name: str
+    arguments: str  # a JSON object, as the model wrote it
+
+
+@dataclass(frozen=True)
 class Message:
     """One turn of a conversation."""
 
     role: Role
-    content: str | tuple[Part, ...]
+    content: str | tuple[Part, ...] = ""
+    tool_calls: tuple[ToolCall, ...] = ()  # of the assistant, after its content
+    tool_call_id: str | None = None  # of a tool: the call whose result the content is
+    prefix: bool = False  # of the assistant, last of all: the answer is to go on from here
 
     @property
     def parts(self) -> tuple[Part, ...]:

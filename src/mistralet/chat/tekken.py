@@ -8,7 +8,7 @@ needed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ import torch
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
 from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.chat.request import ChatRequest
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.model import Prompt, PromptImage
@@ -45,8 +46,9 @@ class TekkenChat:
             )
         self._template = _build_template(tokenizer, vision)
 
-    def encode(self, messages: Sequence[Message]) -> Prompt:
+    def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
+        messages = request.messages
         from mistral_common.exceptions import MistralCommonException
         from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
@@ -59,8 +61,8 @@ class TekkenChat:
         ]
         grids = ((picture.columns, picture.rows) for picture in pictures)
         try:
-            request = ChatCompletionRequest(messages=[_to_mistral(message, grids) for message in messages])
-            ids = self._template.encode_chat_completion(request).tokens
+            conversation = ChatCompletionRequest(messages=[_to_mistral(message, grids) for message in messages])
+            ids = self._template.encode_chat_completion(conversation).tokens
         except (MistralCommonException, ValueError) as error:
             raise PromptError(
                 "the conversation does not fit the model's template; check the order and the text of its messages"

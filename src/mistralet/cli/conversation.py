@@ -51,12 +51,12 @@ class Conversation:
 
     def ask(self, text: str) -> Answer:
         """Begin the answer to the user's next message. The conversation changes only with `keep`."""
-        from mistralet.chat import ImagePart, Message, TextPart
+        from mistralet.chat import ChatRequest, ImagePart, Message, TextPart
         from mistralet.engine import RequestStats
 
         parts = tuple(ImagePart(image) for image in self.images)
         question = Message("user", (*parts, TextPart(text)) if parts else text)
-        prompt = self.format.encode([*self.messages(), question])
+        prompt = self.format.encode(ChatRequest([*self.messages(), question]))
         outputs = stream_answer(self.opened, prompt, self.params)
         answer = Answer(question, iter(()), RequestStats(len(prompt.ids)))
 
