@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mistralet.chat.answer_parser import AnswerParser
 from mistralet.chat.chatml import ChatMLChat
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tekken import TekkenChat
 from mistralet.config import VisionConfig
+from mistralet.engine.constraint import Constraint
 from mistralet.errors import TokenizerError
 from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer, Tokenizer
@@ -24,6 +26,20 @@ class ChatFormat(Protocol):
             ImageError: a picture cannot be read, or the model reads text only.
             ToolError: a tool's description is invalid; the sentence names the tool.
         """
+
+    def constraint(self, request: ChatRequest) -> Constraint | None:
+        """What the answer must fit so that its calls are those of tools, with arguments that fit; None for anything.
+
+        Args:
+            request: one that `encode` takes.
+
+        Raises:
+            ToolError: no call can be held to a tool's schema; the sentence names the tool.
+            ConstraintError: the answer cannot be held to its own schema.
+        """
+
+    def parser(self, request: ChatRequest) -> AnswerParser:
+        """What reads one answer to a request with tools."""
 
 
 def chat_format(tokenizer: Tokenizer, vision: VisionConfig | None) -> ChatFormat:

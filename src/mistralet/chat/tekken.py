@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from mistralet.chat.answer_parser import AnswerParser
+from mistralet.chat.call_grammar import answer_constraint
 from mistralet.chat.call_ids import CallIds
+from mistralet.chat.call_syntax import tekken_syntax
+from mistralet.chat.call_tokens import CallTokens
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
 from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.chat.parse_tekken import TekkenParser
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tools import check_tools, described
 from mistralet.config import VisionConfig
+from mistralet.engine.constraint import Constraint
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.model import Prompt, PromptImage
 from mistralet.tokenizer import TekkenTokenizer
@@ -48,6 +54,8 @@ class TekkenChat:
                 f"{vision.image_token_id}; take both from one release"
             )
         self._template = _build_template(tokenizer, vision)
+        self._tokenizer = tokenizer
+        self._tokens = CallTokens.of(tokenizer)
 
     def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
@@ -70,6 +78,14 @@ class TekkenChat:
                 "the conversation does not fit the model's template; check the order and the text of its messages"
             ) from error
         return Prompt(ids, _place(pictures, ids, self._image_token))
+
+    def constraint(self, request: ChatRequest) -> Constraint | None:
+        """See `ChatFormat.constraint`."""
+        return answer_constraint(request, tekken_syntax(self._tokens))
+
+    def parser(self, request: ChatRequest) -> AnswerParser:
+        """See `ChatFormat.parser`."""
+        return TekkenParser(request, self._tokenizer, self._tokens)
 
 
 @dataclass(frozen=True)
