@@ -36,6 +36,7 @@ class ChatMLParser:
         self._at = _At.TEXT
         self._text = _until_call()
         self._call = ObjectReader(self._events)
+        self._tag = ""  # the tag before the call, and whitespace after it
         self._end_tag = ""  # what has come of it
 
     def push(self, token_ids: Sequence[int]) -> list[ChatEvent]:
@@ -74,10 +75,13 @@ class ChatMLParser:
             return
         self._show(self._text.push(character))
         if self._text.matched is not None:
-            self._at, self._text, self._call = _At.CALL, _until_call(), ObjectReader(self._events)
+            self._at, self._tag, self._call = _At.CALL, self._text.matched, ObjectReader(self._events)
+            self._text = _until_call()
 
     def _take_in_call(self, character: str) -> None:
-        if self._call.push(character):
+        if character.isspace() and not self._call.has_begun:
+            self._tag += character
+        elif self._call.push(character):
             if self._call.is_done:
                 self._at, self._end_tag = _At.END_TAG, ""
         else:
@@ -103,7 +107,7 @@ class ChatMLParser:
         elif self._call.has_begun:
             self._call.stop(was_cut=False)
         else:
-            self._events.stray_text(_BEGIN)
+            self._events.stray_text(self._tag)
 
     def _show(self, text: str) -> None:
         if self._events.has_calls:

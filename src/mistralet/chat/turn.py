@@ -1,0 +1,97 @@
+"""`Turn`: one chat request on an engine, and the events that its answers give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mistralet.chat.answer_parser import AnswerParser
+from mistralet.chat.events import ChatEvent, ContentDelta, Finish, ToolCallStart
+from mistralet.chat.format import ChatFormat
+from mistralet.chat.request import ChatRequest
+from mistralet.engine.request import Request, StepOutput
+from mistralet.engine.sampling import SamplingParams, StopStrings
+
+
+class Turn:
+    """The request for the engine, and the way back from what the engine's steps give, for each of its `n` answers.
+
+    Where tools are offered, stop strings are kept from the engine, since they hold for the text and not for calls. An
+    answer that one ends is over here before it is over there: leave the engine's stream when `is_over`, which cancels
+    what still runs.
+    """
+
+    def __init__(self, chat_format: ChatFormat, request: ChatRequest, params: SamplingParams) -> None:
+        """
+        Raises:
+            PromptError, ImageError, ToolError, ConstraintError: the request is invalid; see `ChatFormat`.
+        """
+        prompt = chat_format.encode(request)
+        constraint = chat_format.constraint(request)
+        self._answers: list[_Text | _TextAndCalls]
+        if request.tools:
+            self._answers = [_TextAndCalls(chat_format.parser(request), params.stop) for _ in range(params.n)]
+            params = replace(params, stop=())
+        else:
+            self._answers = [_Text() for _ in range(params.n)]
+        self.request = Request(prompt, params, constraint)  # `replace` it for more of the engine's options
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every answer has had its `Finish`."""
+        return all(answer.is_over for answer in self._answers)
+
+    def read(self, output: StepOutput) -> list[ChatEvent]:
+        """What a step adds to the answer `output.index`; `Finish` last, after which there is nothing more.
+
+        An answer that failed ends with `Finish("error")`, whose `error` says why. If its `stats.output_tokens` is 0, the
+        request's constraint was refused.
+        """
+        answer = self._answers[output.index]
+        if answer.is_over:
+            return []
+        events = answer.read(output)
+        answer.is_over = any(isinstance(event, Finish) for event in events)
+        return events
+
+
+class _Text:
+    """An answer of a request without tools: its text is the engine's."""
+
+    is_over = False
+
+    def read(self, output: StepOutput) -> list[ChatEvent]:
+        events: list[ChatEvent] = [ContentDelta(output.text)] if output.text else []
+        if output.finish_reason is not None:
+            events.append(Finish(output.finish_reason, output.stats, output.error))
+        return events
+
+
+class _TextAndCalls:
+    """An answer of a request with tools."""
+
+    is_over = False
+
+    def __init__(self, parser: AnswerParser, stop: tuple[str, ...]) -> None:
+        self._parser = parser
+        self._stop_strings = StopStrings(stop)
+
+    def read(self, output: StepOutput) -> list[ChatEvent]:
+        events = self._parser.push(output.token_ids)
+        if output.finish_reason is not None:
+            events += self._parser.finish(output.finish_reason, output.stats, output.error)
+        shown: list[ChatEvent] = []
+        for event in events:
+            if isinstance(event, ContentDelta):
+                self._show(self._stop_strings.push(event.text), shown)
+                if self._stop_strings.matched is not None:
+                    return [*shown, Finish("stop", output.stats)]
+            else:
+                if isinstance(event, ToolCallStart | Finish):
+                    self._show(self._stop_strings.finish(), shown)
+                shown.append(event)
+        return shown
+
+    @staticmethod
+    def _show(text: str, shown: list[ChatEvent]) -> None:
+        if text:
+            shown.append(ContentDelta(text))
