@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from mistralet.chat.call_ids import CallIds
 from mistralet.chat.events import (
     ArgumentsDelta,
@@ -18,15 +16,12 @@ from mistralet.chat.json_values import parse_arguments
 from mistralet.chat.request import ChatRequest
 from mistralet.engine.request import FinishReason, RequestStats
 
-_WRITTEN_ID = re.compile(r"[a-zA-Z0-9]{9}")  # SPEC 3.2
-
 
 class CallEvents:
     """Numbers the calls of an answer, gives them ids, and joins pieces of the same kind."""
 
     def __init__(self, request: ChatRequest) -> None:
         self._ids = CallIds(request.messages)
-        self._used_ids = {self._ids.to_model(call.id) for message in request.messages for call in message.tool_calls}
         self._tools = {tool.name for tool in request.tools}
         self._events: list[ChatEvent] = []
         self._pieces: list[str] = []  # of text or of arguments, the latest
@@ -68,7 +63,7 @@ class CallEvents:
         Args:
             written_id: the id that the model wrote before the arguments.
         """
-        call_id = self._call_id(written_id)
+        call_id = self._ids.take(written_id or "")
         self._join()
         self._index += 1
         self._arguments = []
@@ -126,14 +121,6 @@ class CallEvents:
         if self._is_complete and reason in ("stop", "length"):
             final = "tool_calls"
         return [*self.take(), Finish(final, stats, error)]
-
-    def _call_id(self, written: str | None) -> str:
-        if written is None or written in self._used_ids or not _WRITTEN_ID.fullmatch(written):
-            new = self._ids.new()
-        else:
-            new = self._ids.to_model(written)
-        self._used_ids.add(new)
-        return new
 
     def _add(self, text: str, call: int | None) -> None:
         if not text:

@@ -1,45 +1,80 @@
-"""`LocalChat`: a chat model on an engine of this machine."""
+"""`LocalChat` and `WorkerChat`: a model on this machine, in this process or in one of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 
 from mistralet.chat.events import ChatEvent, Finish
 from mistralet.chat.format import ChatFormat
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.turn import Turn
-from mistralet.engine import AsyncEngine, Engine
-from mistralet.engine.engine_thread import EngineThread
-from mistralet.engine.sampling import SamplingParams
-from mistralet.errors import EngineError
+from mistralet.engine import AsyncEngine, Engine, SamplingParams, StepOutput
+from mistralet.errors import EngineError, MistraletError
 
 
 class LocalChat:
-    """A `ChatModel` on an engine in this process or in another. Event loops are never blocked.
+    """A `ChatModel` over an engine in this process; streams at the same time share its steps.
 
-    An `Engine` is run in a thread, and must not be used otherwise while there are streams; streams share its steps.
+    The engine runs in a thread of its own, and must not be used elsewhere meanwhile.
     """
 
-    def __init__(self, engine: Engine | AsyncEngine, chat_format: ChatFormat, name: str) -> None:
-        """
-        Args:
-            name: what to call the model before a user.
-        """
+    def __init__(self, engine: Engine, chat: ChatFormat, name: str) -> None:
         self.name = name
-        self._format = chat_format
-        self._engine = EngineThread(engine) if isinstance(engine, Engine) else engine
+        self._engine = engine
+        self._chat = chat
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
 
-    async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncIterator[ChatEvent]:
+    async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncGenerator[ChatEvent, None]:
         """See `ChatModel.stream`."""
-        # Pictures and long conversations take a while to encode.
-        turn = await asyncio.to_thread(Turn, self._format, request, params)
+        loop = asyncio.get_running_loop()
+        turn = await asyncio.to_thread(Turn, self._chat, request, params)
+        outputs = await loop.run_in_executor(self._thread, self._engine.stream, turn.request)
+        try:
+            while not turn.is_finished:
+                for event in turn.read(await loop.run_in_executor(self._thread, _next, outputs)):
+                    yield _checked(event)
+        finally:
+            # Not waited for: a step that runs ends first, in that thread. After `close` there is nothing to end.
+            with suppress(RuntimeError):
+                self._thread.submit(outputs.close)
+
+    def close(self) -> None:
+        """End the thread, once its step is over."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+class WorkerChat:
+    """A `ChatModel` over an engine in a process of its own."""
+
+    def __init__(self, engine: AsyncEngine, chat: ChatFormat, name: str) -> None:
+        self.name = name
+        self._engine = engine
+        self._chat = chat
+
+    async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncGenerator[ChatEvent, None]:
+        """See `ChatModel.stream`."""
+        turn = await asyncio.to_thread(Turn, self._chat, request, params)
         async with aclosing(self._engine.stream(turn.request)) as outputs:
             async for output in outputs:
                 for event in turn.read(output):
-                    if isinstance(event, Finish) and event.error is not None:
-                        raise EngineError(event.error)
-                    yield event
-                if turn.is_over:
+                    yield _checked(event)
+                if turn.is_finished:
                     return
+
+
+def _next(outputs: Iterator[StepOutput]) -> StepOutput:
+    try:
+        return next(outputs)
+    except MistraletError:
+        raise
+    except Exception as error:
+        raise EngineError(f"The engine failed while it wrote this answer: {error!r}; ask again.") from error
+
+
+def _checked(event: ChatEvent) -> ChatEvent:
+    if isinstance(event, Finish) and event.error is not None:
+        raise EngineError(event.error)
+    return event

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mistralet.chat.answer_parser import AnswerParser
 from mistralet.chat.events import ChatEvent, ContentDelta, Finish, ToolCallStart
@@ -16,48 +18,51 @@ class Turn:
     """The request for the engine, and the way back from what the engine's steps give, for each of its `n` answers.
 
     Where tools are offered, stop strings are kept from the engine, since they hold for the text and not for calls. An
-    answer that one ends is over here before it is over there: leave the engine's stream when `is_over`, which cancels
-    what still runs.
+    answer that one ends is finished here before it is there: leave the engine's stream when `is_finished`, which
+    cancels what still runs.
     """
 
-    def __init__(self, chat_format: ChatFormat, request: ChatRequest, params: SamplingParams) -> None:
+    def __init__(self, chat: ChatFormat, request: ChatRequest, params: SamplingParams, **options: Any) -> None:
         """
+        Args:
+            options: of the engine's `Request`.
+
         Raises:
             PromptError, ImageError, ToolError, ConstraintError: the request is invalid; see `ChatFormat`.
         """
-        prompt = chat_format.encode(request)
-        constraint = chat_format.constraint(request)
+        prompt = chat.encode(request)
+        constraint = chat.constraint(request)
         self._answers: list[_Text | _TextAndCalls]
         if request.tools:
-            self._answers = [_TextAndCalls(chat_format.parser(request), params.stop) for _ in range(params.n)]
+            self._answers = [_TextAndCalls(chat.parser(request), params.stop) for _ in range(params.n)]
             params = replace(params, stop=())
         else:
             self._answers = [_Text() for _ in range(params.n)]
-        self.request = Request(prompt, params, constraint)  # `replace` it for more of the engine's options
+        self.request = Request(prompt, params, constraint, **options)
 
     @property
-    def is_over(self) -> bool:
-        """Whether every answer has had its `Finish`."""
-        return all(answer.is_over for answer in self._answers)
+    def is_finished(self) -> bool:
+        """Whether every answer has had its `Finish`. The engine may still be at work on them."""
+        return all(answer.is_finished for answer in self._answers)
 
     def read(self, output: StepOutput) -> list[ChatEvent]:
         """What a step adds to the answer `output.index`; `Finish` last, after which there is nothing more.
 
-        An answer that failed ends with `Finish("error")`, whose `error` says why. If its `stats.output_tokens` is 0, the
-        request's constraint was refused.
+        An answer that failed ends with `Finish("error")`, whose `error` says why. If it has no tokens, most likely its
+        grammar was refused.
         """
         answer = self._answers[output.index]
-        if answer.is_over:
+        if answer.is_finished:
             return []
         events = answer.read(output)
-        answer.is_over = any(isinstance(event, Finish) for event in events)
+        answer.is_finished = any(isinstance(event, Finish) for event in events)
         return events
 
 
 class _Text:
     """An answer of a request without tools: its text is the engine's."""
 
-    is_over = False
+    is_finished = False
 
     def read(self, output: StepOutput) -> list[ChatEvent]:
         events: list[ChatEvent] = [ContentDelta(output.text)] if output.text else []
@@ -69,9 +74,9 @@ class _Text:
 class _TextAndCalls:
     """An answer of a request with tools."""
 
-    is_over = False
+    is_finished = False
 
-    def __init__(self, parser: AnswerParser, stop: tuple[str, ...]) -> None:
+    def __init__(self, parser: AnswerParser, stop: Sequence[str]) -> None:
         self._parser = parser
         self._stop_strings = StopStrings(stop)
 

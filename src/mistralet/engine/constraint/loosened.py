@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from mistralet.engine.constraint.enforceable import quick_problem
-from mistralet.engine.constraint.schema import DATA_KEYWORDS, NAMING_KEYWORDS, counts_unlisted_names
+from mistralet.engine.constraint.schema import DATA_KEYWORDS, NAMED_KEYWORDS, counts_unlisted_names
 
 # Keywords that restrict a value in a way no grammar can follow, and the annotations that may mislead one.
 _DROPPED = frozenset(
@@ -46,7 +46,7 @@ def _inner(key: str, value: Any) -> Any:
     """The value of a keyword, with the schemas in it loosened."""
     if key in DATA_KEYWORDS:
         return value
-    if key in NAMING_KEYWORDS and isinstance(value, dict):
+    if key in NAMED_KEYWORDS and isinstance(value, dict):
         return {name: loosened(part) for name, part in value.items()}
     if isinstance(value, list):
         return [loosened(part) for part in value]
