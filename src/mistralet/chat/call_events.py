@@ -29,6 +29,7 @@ class CallEvents:
         self._index = -1  # of the latest call
         self._arguments: list[str] = []  # of the latest call, all
         self._is_complete = False  # the latest call
+        self._is_announced = False  # another
         self._has_stray_text = False
         self._told_tokens: set[int] = set()  # control tokens
 
@@ -48,14 +49,18 @@ class CallEvents:
         self._add(text, None)
 
     def stray_text(self, text: str) -> None:
-        """A piece of the content where only calls belong; whitespace before it is left out."""
+        """A piece of the content where only calls belong; whitespace between a call and it is left out."""
         if not self._has_stray_text:
-            text = text.lstrip()
+            text = text.lstrip() if self.has_calls else text
             if not text:
                 return
             self._has_stray_text = True
             self.problem("Text stands where only calls belong; it is shown as text.")
         self.text(text)
+
+    def announce(self) -> None:
+        """What comes next is a call; its name is not yet known."""
+        self._is_announced = True
 
     def start(self, name: str, written_id: str | None = None) -> None:
         """A call begins.
@@ -67,7 +72,7 @@ class CallEvents:
         self._join()
         self._index += 1
         self._arguments = []
-        self._is_complete = False
+        self._is_announced = self._is_complete = False
         self._events.append(ToolCallStart(self._index, call_id, name))
         if written_id is not None and call_id != written_id:
             self.call_problem(f"The id {shown(written_id)} is not nine letters or digits, or is taken; it has another.")
@@ -118,7 +123,7 @@ class CallEvents:
     def finish(self, reason: FinishReason, stats: RequestStats | None, error: str | None) -> list[ChatEvent]:
         """The last events of all."""
         final: ChatFinishReason = reason
-        if self._is_complete and reason in ("stop", "length"):
+        if self._is_complete and (reason == "stop" or (reason == "length" and not self._is_announced)):
             final = "tool_calls"
         return [*self.take(), Finish(final, stats, error)]
 

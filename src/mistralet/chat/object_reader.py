@@ -58,6 +58,7 @@ class ObjectReader:
         match self._at, character:
             case _At.BEGIN, "{":
                 self._at = _At.FIRST_KEY
+                self._events.announce()
             case ((_At.FIRST_KEY | _At.KEY | _At.COMMA), "}"):
                 if self._at is _At.KEY:
                     self._tell("A comma stands before the end of the call's object.")

@@ -67,6 +67,7 @@ class TekkenParser:
             if self._in_calls:
                 self._end_reader(was_cut=False)
             self._in_calls, self._reader = True, None
+            self._events.announce()
         elif not self._in_calls:
             self._events.control_token(token_id)
         else:

@@ -14,7 +14,7 @@ class ListReader:
     def __init__(self, events: CallEvents) -> None:
         self._events = events
         self._object: ObjectReader | None = None  # that has begun and is not whole
-        self._at: Literal["begin", "object", "comma", "end"] = "begin"
+        self._at: Literal["begin", "first", "object", "comma", "end"] = "begin"
         self._has_bracket = False
 
     def push(self, text: str) -> None:
@@ -24,8 +24,9 @@ class ListReader:
                 self._events.stray_text(text[place:])
                 return
             if not self._take(character):
+                bracket = "[" if self._at == "first" else ""
                 self._stop(was_cut=False)
-                self._events.stray_text(text[place:])
+                self._events.stray_text(bracket + text[place:])
                 return
 
     def control(self, token_id: int) -> None:
@@ -46,29 +47,31 @@ class ListReader:
             return True
         match self._at, character:
             case "begin", "[":
-                self._has_bracket, self._at = True, "object"
-            case (("begin" | "object"), "{"):
-                self._object = ObjectReader(self._events)
-                return self._take(character)
+                self._has_bracket, self._at = True, "first"
+            case "begin", "{":
+                self._events.problem("The call does not stand in a list.")
+                self._begin_object(character)
+            case (("first" | "object"), "{"):
+                self._begin_object(character)
             case "comma", ",":
                 self._at = "object"
-            case (("comma" | "object"), "]") if self._has_bracket:
-                if self._at == "object":
+            case (("first" | "object" | "comma"), "]"):
+                if self._at != "comma":
                     self._events.problem("The list of calls is empty, or a comma stands before its end.")
                 self._at = "end"
             case _:
                 return False
         return True
 
+    def _begin_object(self, bracket: str) -> None:
+        self._at, self._object = "object", ObjectReader(self._events)
+        self._object.push(bracket)
+
     def _take_in_object(self, reader: ObjectReader, character: str) -> bool:
         if not reader.push(character):
             return False
         if reader.is_done:
-            self._object = None
-            self._at = "comma"
-            if not self._has_bracket:
-                self._at = "end"
-                self._events.call_problem("The call does not stand in a list.")
+            self._at, self._object = "comma" if self._has_bracket else "end", None
         return True
 
     def _stop(self, was_cut: bool) -> None:
