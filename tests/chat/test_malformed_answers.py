@@ -15,6 +15,7 @@ from support.answers import parsed, written
 
 REQUEST = ChatRequest([Message("user", "Go.")], [Tool("weather"), Tool("now")])
 DEEP = '{"a": ' + "[" * 500 + "]" * 500 + "}"
+NOW_IN_CHATML = '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
 ROME = '{"city": "Rome"}'
 
 
@@ -111,6 +112,9 @@ CASES = [
     Case("chatml", '<tool_call>{"name": "now"} Bye', "Bye", [("now", "{}")], [NO_ARGUMENTS, ("is missing", 0), STRAY]),
     Case("chatml", "Write <tool_call> here", "Write <tool_call> here", [], [STRAY], "stop"),
     Case("chatml", "a < b <tool", "a < b <tool", [], [], "stop"),
+    Case("chatml", "a < b <tool", "a < b <tool", [], [], "length", "length"),
+    Case("chatml", f"{NOW_IN_CHATML}\n<tool", "", [("now", "{}")], [], "tool_calls", "length"),
+    Case("chatml", f"{NOW_IN_CHATML}\n<tool", "<tool", [("now", "{}")], [STRAY]),
     Case("chatml", "Hi\n<tool_call>\n", "Hi\n<tool_call>\n", [], [STRAY], "stop"),
     Case("chatml", "<|im_start|>Hi", "Hi", [], [("control token 1", None)], "stop"),
 ]

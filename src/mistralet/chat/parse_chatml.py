@@ -32,6 +32,7 @@ class ChatMLParser:
         self._decoder = StreamDecoder(tokenizer)
         # An answer that must fit a schema may hold the tag in one of its texts.
         self._calls_may_follow_text = request.answer_schema is None
+        self._must_call = request.tool_choice not in ("auto", "none")
         self._is_plain = False  # no call can follow any more
         self._at = _At.TEXT
         self._text = _until_call()
@@ -55,7 +56,9 @@ class ChatMLParser:
         self._take(self._decoder.finish())
         was_cut = reason != "stop"
         if self._at is _At.TEXT:
-            self._show(self._text.finish())
+            begun = self._text.finish()  # of a tag, it seems
+            if not (was_cut and (self._must_call or self._events.has_calls)):
+                self._show(begun)
         elif not was_cut:
             self._end_early()
         return self._events.finish(reason, stats, error)
