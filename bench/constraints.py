@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import cycle
@@ -57,8 +57,19 @@ class RandomModel:
         self._input = random.standard_normal((vocab_size, _STATE_DIM), dtype=np.float32)
         self._recurrent = random.standard_normal((_STATE_DIM, _STATE_DIM), dtype=np.float32) / _STATE_DIM**0.5
 
-    def generate(self, matcher: Matcher, stop_ids: frozenset[int], seed: int, max_tokens: int = MAX_TOKENS) -> Answer:
-        """Draw tokens that `matcher` allows until it, or `max_tokens`, ends the answer."""
+    def generate(
+        self,
+        matcher: Matcher,
+        stop_ids: frozenset[int],
+        seed: int,
+        max_tokens: int = MAX_TOKENS,
+        bias: Mapping[int, float] | None = None,
+    ) -> Answer:
+        """Draw tokens that `matcher` allows until it, or `max_tokens`, ends the answer.
+
+        Args:
+            bias: token id -> what is added to its score, divided by the temperature.
+        """
         random = np.random.default_rng(seed)
         state = random.standard_normal(_STATE_DIM, dtype=np.float32)
         vocab_size = self._output.shape[1]
@@ -69,9 +80,10 @@ class RandomModel:
             matcher.fill(row)
             answer.mask_seconds.append(time.perf_counter() - begun)
             allowed = allowed_tokens(row, vocab_size)
-            scores = np.einsum("d,dv->v", state, self._output)[allowed] * np.float32(
-                _SPREAD / _STATE_DIM**0.5 / TEMPERATURE
-            )
+            output = self._output if allowed.size == vocab_size else self._output[:, allowed]
+            scores = np.einsum("d,dv->v", state, output) * np.float32(_SPREAD / _STATE_DIM**0.5 / TEMPERATURE)
+            for token, added in (bias or {}).items():
+                scores[allowed == token] += added
             odds = np.exp(scores).cumsum(dtype=np.float64)
             token = int(allowed[odds.searchsorted(random.random() * odds[-1], side="right")])
             matcher.accept(token)

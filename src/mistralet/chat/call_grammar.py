@@ -1,86 +1,93 @@
-"""What an answer must fit where there are tools: text is free, a call names a tool and fits its schema."""
+"""`answer_constraint`: what an answer must fit, so that its calls name tools and fit their schemas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mistralet.chat.request import ChatRequest, NamedTool, Tool
-from mistralet.engine.constraint import Constraint, loosened, not_held_to, schema_text
+from mistralet.engine.constraint import Constraint, loosened, quick_problem, schema_text
 from mistralet.errors import ConstraintError, ToolError
 
-# Beside one of them, a schema's own `properties` are not all the names it may have.
-_NAMING = ("$ref", "additionalProperties", "allOf", "anyOf", "if", "oneOf", "patternProperties")
+# Keywords beside which "no other names" would forbid names that they allow.
+_COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "unevaluatedProperties", "dependentSchemas")
+
+_MOST_NAMED = 4  # tools in an error of the whole grammar
 
 
 @dataclass(frozen=True)
 class CallSyntax:
-    """How a template writes calls, in llguidance's Lark; `call` is the rule for what `written` gives of any tool."""
+    """How a template writes text and calls, in Lark.
 
-    text: str  # a terminal: free text
-    opener: str  # what comes before `several` or `one`
-    text_and_opener: str  # the same, after free text or none
-    one: str  # a single call
-    several: str  # one call or more
-    written: Callable[[str, str], str]  # a call, of the name and the rule of the arguments
-    rules: str = ""  # that the others refer to
-
-
-def call_constraint(request: ChatRequest, syntax: CallSyntax) -> Constraint | None:
-    """The grammar of an answer to `request`; None if it is free.
-
-    Raises:
-        ToolError: a tool's arguments cannot be held to its schema; the sentence names the tool.
-        ConstraintError: the answer's own schema is unusable.
+    Each call of a tool refers to the rule `arguments_N`, N being the number of the tool.
     """
+
+    # The rules `text` and `text_then_calls`, which need the rule `calls`.
+    text: str
+    # The rule `calls`, for the tools' names, each with its number; whether there may be several.
+    calls: Callable[[Sequence[tuple[int, str]], bool], str]
+
+
+def answer_constraint(request: ChatRequest, syntax: CallSyntax) -> Constraint | None:
+    """See `ChatFormat.constraint`."""
     schema = request.answer_schema
+    if schema is not None and request.messages[-1].prefix:
+        raise ConstraintError(
+            "An answer that goes on from a begun one cannot be held to a schema; leave out the schema, or the prefix."
+        )
     if not request.tools:
         return None if schema is None else Constraint.json_schema(schema)
-    starts, rules = [], [f"TEXT: {syntax.text}"]
-    if request.tool_choice in ("auto", "none"):
-        starts.append("TEXT?" if schema is None else "answer")
-    if request.tool_choice != "none":
-        is_free = request.tool_choice == "auto" and schema is None
-        starts.append(f"{syntax.text_and_opener if is_free else syntax.opener} calls")
-        rules += _call_rules(request, syntax)
-    if "answer" in starts and schema is not None:
-        rules.append(f"answer: %json {schema_text(schema)}")
-    return Constraint("grammar of the tools", "\n".join([f"start: {' | '.join(starts)}", *rules]) + "\n")
+    if request.tool_choice == "none":
+        return Constraint.lark(f"start: text\n{syntax.text}") if schema is None else Constraint.json_schema(schema)
+    start = _start(request)
+    numbered = _callable_tools(request)
+    rules = [
+        f"start: {start}",
+        *([syntax.text] if "text" in start else []),
+        *([f"answer: %json {schema_text(schema)}"] if schema is not None and "answer" in start else []),
+        syntax.calls([(number, tool.name) for number, tool in numbered], request.parallel_tool_calls),
+        *(f"arguments_{number}: %json {_arguments(number, tool)}" for number, tool in numbered),
+    ]
+    names = f"{len(numbered)} tools" if len(numbered) > _MOST_NAMED else ", ".join(tool.name for _, tool in numbered)
+    return Constraint(f"grammar for calls of {names}", "\n".join(rules))
 
 
-def arguments_schema(tool: Tool) -> dict[str, Any]:
-    """What decoding holds the arguments of a tool to.
-
-    What fits it fits `tool.parameters`, but for keywords that a tool which is not strict may have and that cannot be
-    held to. Only names that the schema lists are allowed where it lists any and says nothing of others.
-    """
-    schema: dict[str, Any] = {"type": "object"} | (tool.parameters if tool.strict else loosened(tool.parameters))
-    listed, required = schema.get("properties"), schema.get("required", [])
-    says_nothing_of_others = not any(keyword in tool.parameters for keyword in _NAMING)
-    if listed is not None and says_nothing_of_others and set(required) <= set(listed):
-        schema["additionalProperties"] = False
-    return schema
+def _start(request: ChatRequest) -> str:
+    if request.tool_choice != "auto":
+        return "calls"
+    return "text | text_then_calls" if request.answer_schema is None else "answer | calls"
 
 
-def _call_rules(request: ChatRequest, syntax: CallSyntax) -> list[str]:
-    chosen = request.tool_choice
-    tools = [tool for tool in request.tools if not isinstance(chosen, NamedTool) or tool.name == chosen.name]
-    calls = syntax.several if request.parallel_tool_calls else syntax.one
-    written = [syntax.written(tool.name, f"arguments_{index}") for index, tool in enumerate(tools)]
-    arguments = [f"arguments_{index}: %json {_arguments_text(tool)}" for index, tool in enumerate(tools)]
-    rules = [syntax.rules] if syntax.rules else []
-    return [f"calls: {calls}", f"call: {' | '.join(written)}", *arguments, *rules]
+def _callable_tools(request: ChatRequest) -> list[tuple[int, Tool]]:
+    choice = request.tool_choice
+    numbered = list(enumerate(request.tools))
+    return [pair for pair in numbered if pair[1].name == choice.name] if isinstance(choice, NamedTool) else numbered
 
 
-def _arguments_text(tool: Tool) -> str:
-    if tool.strict and (keywords := not_held_to(tool.parameters)):
-        raise ToolError(
-            f"The schema of the arguments of the tool '{tool.name}' uses keywords that cannot be enforced:"
-            f" {', '.join(sorted(keywords))}; leave them out, or do not ask for 'strict'."
-        )
+def _arguments(number: int, tool: Tool) -> str:
+    """What belongs after `%json` for the arguments of a tool."""
+    schema = _closed(tool.parameters | {"type": "object"})
+    if not tool.strict:
+        schema = loosened(schema)
+    problem = quick_problem(schema)
     try:
-        return schema_text(arguments_schema(tool))
+        if problem is None:
+            return schema_text(schema)
     except ConstraintError as error:
-        problem = str(error).removeprefix("The JSON schema ")
-        raise ToolError(f"The schema of the arguments of the tool '{tool.name}' {problem}") from error
+        problem = str(error).removeprefix("The JSON schema ").removesuffix(".")
+    remedy = " (strict false would have it left out)" if tool.strict and quick_problem(loosened(schema)) is None else ""
+    raise ToolError(f"tools[{number}] {tool.name!r}: the JSON schema of the parameters {problem}{remedy}")
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without names that it does not state, if it states any and says nothing of others."""
+    properties = schema.get("properties")
+    if (
+        not isinstance(properties, dict)
+        or "additionalProperties" in schema
+        or any(keyword in schema for keyword in _COMBINING)
+        or not set(schema.get("required", [])) <= set(properties)
+    ):
+        return schema
+    return schema | {"additionalProperties": False}

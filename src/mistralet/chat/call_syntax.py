@@ -1,65 +1,80 @@
-"""How each template writes calls (SPEC 3.2), as grammars."""
+"""How each template writes calls: the grammars that `answer_constraint` is built from.
+
+JSON may have a space after `,` and `:`, as in what the models were trained on, or none. After the last call nothing may
+come but the end.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mistralet.chat.call_grammar import CallSyntax
+from mistralet.chat.call_tokens import CallTokens
 from mistralet.chat.chatml_calls import CALL_BEGIN, CALL_END, CALL_SEPARATOR
-from mistralet.chat.json_values import dump
-from mistralet.tokenizer import TekkenTokenizer
 
-_CALL_ID = "CALL_ID: /[a-zA-Z0-9]{9}/"
-_ANY_TEXT = "/(?s:.+)/"
-
-
-def list_syntax(tokenizer: TekkenTokenizer) -> CallSyntax:
-    """v7: one mark, and after it a list of objects."""
-    opener = _control(tokenizer, "[TOOL_CALLS]")
-    call_id = f"({dump(', ' + dump('id') + ': ' + chr(34))} CALL_ID {dump(chr(34))})?"
-    return CallSyntax(
-        text=_ANY_TEXT,
-        opener=opener,
-        text_and_opener=f"TEXT? {opener}",
-        one='"[" call "]"',
-        several='"[" call (", " call)* "]"',
-        written=lambda name, arguments: f'{dump(_object_start(name))} {arguments} {call_id} "}}"',
-        rules=_CALL_ID,
-    )
+# Control tokens are no text, so that text ends where one comes.
+_TEKKEN_TEXT = """\
+text: TEXT?
+text_then_calls: TEXT? calls
+TEXT: /(?s:.+)/"""
 
 
-def named_syntax(tokenizer: TekkenTokenizer) -> CallSyntax:
-    """v11 and v13: a mark, the name, another mark and the arguments, for each call; v11 may write an id between."""
-    opener, arguments_mark = _control(tokenizer, "[TOOL_CALLS]"), _control(tokenizer, "[ARGS]")
-    has_id = tokenizer.version == "v11"
-    call_id = f"({_control(tokenizer, '[CALL_ID]')} CALL_ID)? " if has_id else ""
-    return CallSyntax(
-        text=_ANY_TEXT,
-        opener=opener,
-        text_and_opener=f"TEXT? {opener}",
-        one="call",
-        several=f"call ({opener} call)*",
-        written=lambda name, arguments: f"{dump(name)} {call_id}{arguments_mark} {arguments}",
-        rules=_CALL_ID if has_id else "",
-    )
+def tekken_syntax(tokens: CallTokens) -> CallSyntax:
+    """That of v7 if the vocabulary has no [ARGS], else that of v11 or v13."""
+    return _list_syntax(tokens.calls) if tokens.arguments is None else _named_syntax(tokens, tokens.arguments)
+
+
+def _list_syntax(calls_token: int) -> CallSyntax:
+    """One list of objects after [TOOL_CALLS]."""
+
+    def calls(tools: Sequence[tuple[int, str]], several: bool) -> str:
+        more = "(/, ?/ call)*" if several else ""
+        return f"""\
+calls: <[{calls_token}]> "[" call {more} "]"
+{_objects(tools, "CALL_ID?")}
+CALL_ID: /, ?"id": ?"[a-zA-Z0-9]{{9}}"/"""
+
+    return CallSyntax(_TEKKEN_TEXT, calls)
+
+
+def _named_syntax(tokens: CallTokens, arguments_token: int) -> CallSyntax:
+    """[TOOL_CALLS], the name, in v11 perhaps [CALL_ID] and an id, and [ARGS] before the arguments of each call."""
+    written_id = f"(<[{tokens.call_id}]> /[a-zA-Z0-9]{{9}}/)?" if tokens.writes_ids else ""
+
+    def calls(tools: Sequence[tuple[int, str]], several: bool) -> str:
+        named = " | ".join(f'"{name}" begin arguments_{number}' for number, name in tools)
+        return f"""\
+calls: {"call+" if several else "call"}
+call: <[{tokens.calls}]> ({named})
+begin: {written_id} <[{arguments_token}]>"""
+
+    return CallSyntax(_TEKKEN_TEXT, calls)
 
 
 def chatml_syntax() -> CallSyntax:
-    """ChatML: an object between tags, which are text."""
-    tag, line_break = CALL_BEGIN[:-1], CALL_BEGIN[-1]
-    return CallSyntax(
-        text=f"{_ANY_TEXT} & ~/(?s:.*){tag}(?s:.*)/",
-        opener=dump(tag),
-        text_and_opener="opened",
-        one="call",
-        several=f"call ({dump(CALL_SEPARATOR + tag)} call)*",
-        written=lambda name, arguments: f"{dump(line_break + _object_start(name))} {arguments} {dump('}' + CALL_END)}",
-        # Lazy: it ends with the first tag, so that no text has one that begins no call.
-        rules=f"opened[lazy]: /(?s:.*){tag}/",
-    )
+    """An object between tags, which are text: so text is what does not hold the tag that begins a call."""
+    begin, end, between = (repr(text)[1:-1] for text in (CALL_BEGIN, CALL_END, CALL_SEPARATOR))
+    tag = begin.removesuffix(r"\n")
+    text = f"""\
+text: TEXT?
+text_then_calls: up_to_call call_and_more
+TEXT: /(?s:.+)/ & ~/(?s:.*){tag}(?s:.*)/
+up_to_call[lazy]: /(?s:.*){begin}/"""
+
+    def calls(tools: Sequence[tuple[int, str]], several: bool) -> str:
+        more = f'("{between}{begin}" call "{end}")*' if several else ""
+        return f"""\
+calls: /({between})?{begin}/ call_and_more
+call_and_more: call "{end}" {more}
+{_objects(tools, "")}"""
+
+    return CallSyntax(text, calls)
 
 
-def _object_start(name: str) -> str:
-    return f'{{"name": {dump(name)}, "arguments": '
-
-
-def _control(tokenizer: TekkenTokenizer, name: str) -> str:
-    return f"<[{tokenizer.control_id(name)}]>"
+def _objects(tools: Sequence[tuple[int, str]], after_arguments: str) -> str:
+    """The rule `call` for templates that write a call as an object."""
+    objects = [
+        rf'/\{{ ?"name": ?"{name}", ?"arguments": ?/ arguments_{number} {after_arguments} "}}"'
+        for number, name in tools
+    ]
+    return f"call: {' | '.join(objects)}"

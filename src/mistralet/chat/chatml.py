@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mistralet.chat.call_grammar import call_constraint
-from mistralet.chat.call_ids import CallIds
+from mistralet.chat.answer_parser import AnswerParser
+from mistralet.chat.call_grammar import answer_constraint
 from mistralet.chat.call_syntax import chatml_syntax
 from mistralet.chat.chatml_calls import instruction, with_calls, written_result
-from mistralet.chat.chatml_parser import ChatMLParser
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import no_vision
 from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.chat.parse_chatml import ChatMLParser
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tools import check_tools
 from mistralet.engine.constraint import Constraint
@@ -55,11 +55,11 @@ class ChatMLChat:
 
     def constraint(self, request: ChatRequest) -> Constraint | None:
         """See `ChatFormat.constraint`."""
-        return call_constraint(request, chatml_syntax())
+        return answer_constraint(request, chatml_syntax())
 
-    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> ChatMLParser:
+    def parser(self, request: ChatRequest) -> AnswerParser:
         """See `ChatFormat.parser`."""
-        return ChatMLParser(self._tokenizer, call_ids, stop)
+        return ChatMLParser(request, self._tokenizer)
 
 
 def _without_pictures(messages: Sequence[Message]) -> Sequence[Message]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from mistralet.chat.call_ids import CallIds
+from mistralet.chat.answer_parser import AnswerParser
 from mistralet.chat.chatml import ChatMLChat
-from mistralet.chat.parser import AnswerParser
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tekken import TekkenChat
 from mistralet.config import VisionConfig
@@ -30,15 +28,18 @@ class ChatFormat(Protocol):
         """
 
     def constraint(self, request: ChatRequest) -> Constraint | None:
-        """What the answer is held to, so that its calls are valid; None if it is free.
+        """What the answer must fit so that its calls are those of tools, with arguments that fit; None for anything.
+
+        Args:
+            request: one that `encode` takes.
 
         Raises:
-            ToolError: a tool's arguments cannot be held to its schema; the sentence names the tool.
-            ConstraintError: the answer's own schema is unusable.
+            ToolError: no call can be held to a tool's schema; the sentence names the tool.
+            ConstraintError: the answer cannot be held to its own schema.
         """
 
-    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> AnswerParser:
-        """What reads an answer to a conversation whose calls have these ids; `stop` ends its text, not its calls."""
+    def parser(self, request: ChatRequest) -> AnswerParser:
+        """What reads one answer to a request with tools."""
 
 
 def chat_format(tokenizer: Tokenizer, vision: VisionConfig | None) -> ChatFormat:

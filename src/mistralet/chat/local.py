@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from mistralet.chat.events import ChatEvent, Finish
 from mistralet.chat.format import ChatFormat
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.turn import Turn
-from mistralet.engine import AsyncEngine, Engine, SamplingParams
-from mistralet.errors import EngineError
+from mistralet.engine import AsyncEngine, Engine, SamplingParams, StepOutput
+from mistralet.errors import EngineError, MistraletError
 
 
 class LocalChat:
@@ -30,20 +30,20 @@ class LocalChat:
     async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncGenerator[ChatEvent, None]:
         """See `ChatModel.stream`."""
         loop = asyncio.get_running_loop()
-        turn = await loop.run_in_executor(self._thread, Turn, self._chat, request, params)
+        turn = await asyncio.to_thread(Turn, self._chat, request, params)
         outputs = await loop.run_in_executor(self._thread, self._engine.stream, turn.request)
         try:
             while not turn.is_finished:
-                output = await loop.run_in_executor(self._thread, next, outputs)
-                for event in turn.read(output):
+                for event in turn.read(await loop.run_in_executor(self._thread, _next, outputs)):
                     yield _checked(event)
         finally:
-            # Not waited for: a step that runs ends first, in that thread.
-            self._thread.submit(outputs.close)
+            # Not waited for: a step that runs ends first, in that thread. After `close` there is nothing to end.
+            with suppress(RuntimeError):
+                self._thread.submit(outputs.close)
 
     def close(self) -> None:
         """End the thread, once its step is over."""
-        self._thread.shutdown()
+        self._thread.shutdown(cancel_futures=True)
 
 
 class WorkerChat:
@@ -63,6 +63,15 @@ class WorkerChat:
                     yield _checked(event)
                 if turn.is_finished:
                     return
+
+
+def _next(outputs: Iterator[StepOutput]) -> StepOutput:
+    try:
+        return next(outputs)
+    except MistraletError:
+        raise
+    except Exception as error:
+        raise EngineError(f"The engine failed while it wrote this answer: {error!r}; ask again.") from error
 
 
 def _checked(event: ChatEvent) -> ChatEvent:

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from mistralet.chat.call_grammar import call_constraint
+from mistralet.chat.answer_parser import AnswerParser
+from mistralet.chat.call_grammar import answer_constraint
 from mistralet.chat.call_ids import CallIds
-from mistralet.chat.call_syntax import list_syntax, named_syntax
+from mistralet.chat.call_syntax import tekken_syntax
+from mistralet.chat.call_tokens import CallTokens
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
 from mistralet.chat.messages import ImagePart, Message, TextPart
+from mistralet.chat.parse_tekken import TekkenParser
 from mistralet.chat.request import ChatRequest
-from mistralet.chat.tekken_parser import TekkenParser
 from mistralet.chat.tools import check_tools, described
 from mistralet.config import VisionConfig
 from mistralet.engine.constraint import Constraint
@@ -44,7 +46,6 @@ class TekkenChat:
     """Conversations to prompts, for one tokenizer and the vision part of its model."""
 
     def __init__(self, tokenizer: TekkenTokenizer, vision: VisionConfig | None) -> None:
-        self._tokenizer = tokenizer
         self._vision = vision
         self._image_token = tokenizer.control_id("[IMG]")
         if vision and vision.image_token_id != self._image_token:
@@ -53,6 +54,8 @@ class TekkenChat:
                 f"{vision.image_token_id}; take both from one release"
             )
         self._template = _build_template(tokenizer, vision)
+        self._tokenizer = tokenizer
+        self._tokens = CallTokens.of(tokenizer)
 
     def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
@@ -78,12 +81,11 @@ class TekkenChat:
 
     def constraint(self, request: ChatRequest) -> Constraint | None:
         """See `ChatFormat.constraint`."""
-        syntax = list_syntax if self._tokenizer.version == "v7" else named_syntax
-        return call_constraint(request, syntax(self._tokenizer))
+        return answer_constraint(request, tekken_syntax(self._tokens))
 
-    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> TekkenParser:
+    def parser(self, request: ChatRequest) -> AnswerParser:
         """See `ChatFormat.parser`."""
-        return TekkenParser(self._tokenizer, call_ids, stop)
+        return TekkenParser(request, self._tokenizer, self._tokens)
 
 
 @dataclass(frozen=True)

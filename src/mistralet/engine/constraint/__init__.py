@@ -2,7 +2,8 @@
 
 from mistralet.engine.constraint.compiler import ConstraintCompiler
 from mistralet.engine.constraint.constraint import Constraint, schema_text
-from mistralet.engine.constraint.loosened import loosened, not_held_to
+from mistralet.engine.constraint.enforceable import quick_problem
+from mistralet.engine.constraint.loosened import loosened
 from mistralet.engine.constraint.masks import FillingMask, MaskFiller, MaskRow, forbid, mask_width, new_mask
 from mistralet.engine.constraint.matcher import Matcher
 
@@ -17,6 +18,6 @@ __all__ = [
     "loosened",
     "mask_width",
     "new_mask",
-    "not_held_to",
+    "quick_problem",
     "schema_text",
 ]
