@@ -1,0 +1,46 @@
+"""Functions that block, run in threads that nobody has to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def run_in_thread(function: Callable[[], T]) -> T:
+    """Call a function in a thread of its own.
+
+    A thread cannot be stopped. When this coroutine is cancelled, the thread is left alone: it goes on until its
+    function returns or the program ends, which does not wait for it, and what it gives is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is None:
+            outcome.set_result(value)  # type: ignore[arg-type]
+        elif isinstance(error, StopIteration):  # which a future cannot hold
+            outcome.set_exception(RuntimeError("the function raised StopIteration"))
+        else:
+            outcome.set_exception(error)
+
+    def call() -> None:
+        value, error = None, None
+        try:
+            value = context.run(function)
+        except BaseException as raised:  # also SystemExit, which would end the thread without a word
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, value, error)
+        except RuntimeError:
+            pass  # the loop was closed meanwhile; nobody waits any more
+
+    threading.Thread(target=call, name=f"tool {getattr(function, '__name__', '')}", daemon=True).start()
+    return await outcome

@@ -1,0 +1,144 @@
+"""`Toolbox`: the tools of a run, open; it finds them by name, checks arguments and runs them within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import jsonschema
+from jsonschema.protocols import Validator
+from referencing import Registry
+
+from mistralet.agents.function_tool import function_tool
+from mistralet.agents.limits import Limits
+from mistralet.agents.results import Result, error_result, result_of, result_of_error
+from mistralet.agents.tool import AgentTool, ToolSource
+from mistralet.chat import Tool, ToolCall
+from mistralet.errors import ToolError
+
+AnyTool = AgentTool | ToolSource | Callable[..., Any]
+
+_GRACE = 0.5  # seconds that a tool has for tidying up after its time is over
+
+
+class Toolbox:
+    """Tools by name."""
+
+    def __init__(self, tools: Sequence[AgentTool]) -> None:
+        self._tools: dict[str, AgentTool] = {}
+        self._validators: dict[str, Validator] = {}
+        for tool in tools:
+            if tool.name in self._tools:
+                raise ToolError(f"Two tools are called '{tool.name}'; rename one or leave it out.")
+            self._tools[tool.name] = tool
+            self._validators[tool.name] = _validator(tool.tool)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, tools: Sequence[AnyTool]) -> AsyncIterator[Toolbox]:
+        """Tools, typed functions and sources as one; the sources are open until the block ends.
+
+        Raises:
+            ToolError: a source cannot be opened, two tools have one name, or a schema is none.
+        """
+        async with AsyncExitStack() as stack:
+            opened: list[AgentTool] = []
+            for tool in tools:
+                if isinstance(tool, AgentTool):
+                    opened.append(tool)
+                elif hasattr(tool, "__aenter__"):
+                    opened += await stack.enter_async_context(tool)
+                elif callable(tool):
+                    opened.append(function_tool(tool))
+                else:
+                    raise ToolError(f"A tool is given as {type(tool).__name__}; give a function or an AgentTool.")
+            yield cls(opened)
+
+    @property
+    def tools(self) -> list[Tool]:
+        """What the model is told of."""
+        return [tool.tool for tool in self._tools.values()]
+
+    def __getitem__(self, name: str) -> AgentTool:
+        return self._tools[name]
+
+    def arguments(self, call: ToolCall) -> dict[str, Any]:
+        """The arguments of a call, read and checked.
+
+        Raises:
+            ToolError: there is no such tool, or they do not fit it; the sentence is meant for the model.
+        """
+        if call.name not in self._tools:
+            raise ToolError(f"there is no tool called '{call.name}'; there are: {', '.join(self._tools) or 'none'}")
+        try:
+            arguments = json.loads(call.arguments, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ToolError(f"the arguments are no JSON: {error}") from error
+        if not isinstance(arguments, dict):
+            raise ToolError("the arguments are no JSON object")
+        try:
+            problem = jsonschema.exceptions.best_match(self._validators[call.name].iter_errors(arguments))
+        except Exception as error:  # a reference that leads nowhere or round in a circle
+            raise ToolError(f"the arguments cannot be checked against the tool's schema: {error}") from error
+        if problem is not None:
+            raise ToolError(f"the arguments do not fit the tool's schema: {problem.json_path}: {problem.message}")
+        return arguments
+
+    def expressible(self, call: ToolCall) -> ToolCall:
+        """A call that was refused, as it may stand in a conversation: templates take names and objects only."""
+        name = call.name if call.name in self._tools else re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:64] or "unnamed"
+        try:
+            is_object = isinstance(json.loads(call.arguments, parse_constant=_refuse_constant), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        return ToolCall(call.id, name, call.arguments if is_object else "{}")
+
+    async def run(self, call: ToolCall, limits: Limits) -> Result:
+        """Run a call whose arguments were checked. Whatever the tool does, a result comes of it, and in time."""
+        tool = self._tools[call.name]
+        seconds = tool.timeout or limits.tool_seconds
+        task = asyncio.create_task(_outcome(tool, json.loads(call.arguments), limits.result_characters))
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=_GRACE)
+                return error_result(f"the tool did not end within {seconds:g} seconds and was given up")
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)
+            raise
+        return task.result()
+
+
+async def _outcome(tool: AgentTool, arguments: dict[str, Any], longest: int) -> Result:
+    try:
+        return result_of(await tool.run(arguments), longest)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return result_of_error(error)  # its own: nobody cancelled it
+    except (Exception, SystemExit, BaseExceptionGroup) as error:
+        return result_of_error(error)
+
+
+def _validator(tool: Tool) -> Validator:
+    kind = jsonschema.validators.validator_for(tool.parameters, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(tool.parameters)
+    except (jsonschema.SchemaError, RecursionError) as error:
+        where = getattr(error, "json_path", "$")
+        why = getattr(error, "message", "it is too deep")
+        raise ToolError(f"The schema of the tool '{tool.name}' is none: {where}: {why}") from error
+    # With a registry of its own, nothing is fetched from the network.
+    validator: Validator = kind(tool.parameters, registry=Registry())
+    return validator
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
