@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import get_args
 
-from mistralet.chat.json_values import dump, parse_arguments
-from mistralet.chat.messages import ImagePart, Message, Role, TextPart, ToolCall
-from mistralet.chat.names import name_problem
+from mistralet.chat.call_rules import calls_problem, result_problems
+from mistralet.chat.messages import ImagePart, Message, Role, TextPart
 from mistralet.errors import PromptError
 from mistralet.tokenizer.base import text_problem
 
@@ -50,7 +49,7 @@ def _problems(messages: Sequence[Message]) -> Iterator[str]:
             yield f"messages[{index}]{problem}"
     yield from _prefix_problems(messages)
     yield from _empty_answers(messages)
-    yield from _result_problems(messages)
+    yield from result_problems(messages)
 
 
 # What the following return is read after the name of a message. It begins with the field, or with the role.
@@ -64,34 +63,19 @@ def _message_problem(message: Message) -> str | None:
             return f" ({message.role}) holds a picture; only messages of the user can"
         if isinstance(part, TextPart) and (problem := text_problem(part.text)):
             return f" ({message.role}) {problem}"
-    if message.role == "tool":
-        if not message.tool_call_id:
-            return ".tool_call_id is missing; give the id of the call whose result this is"
-    elif message.tool_call_id is not None:
-        return f".tool_call_id is set, but the role is {message.role}; only results of tools have one"
-    if message.role != "assistant" and (message.tool_calls or message.prefix):
-        field = "tool_calls" if message.tool_calls else "prefix"
-        return f".{field} is set, but the role is {message.role}; only messages of the assistant have it"
-    return _calls_problem(message.tool_calls)
+    return _foreign_field(message) or calls_problem(message.tool_calls)
 
 
-def _calls_problem(calls: Sequence[ToolCall]) -> str | None:
-    seen = set()
-    for index, call in enumerate(calls):
-        field = f".tool_calls[{index}]"
-        if not call.id:
-            return f"{field}.id is empty; give each call an id"
-        if call.id in seen:
-            return f"{field}.id {call.id!r} is that of another call of the message; give each its own"
-        seen.add(call.id)
-        if problem := name_problem(call.name):
-            return f"{field}.name {problem}"
-        try:
-            arguments = parse_arguments(call.arguments)
-        except ValueError as error:
-            return f"{field}.arguments {error}"
-        if problem := text_problem(dump(arguments)):
-            return f"{field}.arguments {problem}"
+def _foreign_field(message: Message) -> str | None:
+    role = message.role
+    if role == "tool" and not message.tool_call_id:
+        return ".tool_call_id is missing; give the id of the call whose result this is"
+    if role != "tool" and message.tool_call_id is not None:
+        return f".tool_call_id is set, but the role is {role}; only results of tools have one"
+    if role != "assistant" and message.tool_calls:
+        return f".tool_calls are set, but the role is {role}; only messages of the assistant have any"
+    if role != "assistant" and message.prefix:
+        return f".prefix is set, but the role is {role}; only a message of the assistant can be gone on with"
     return None
 
 
@@ -134,29 +118,3 @@ def _empty_answers(messages: Sequence[Message]) -> Iterator[str]:
 
 def _says_something(message: Message) -> bool:
     return bool(message.tool_calls) or any(isinstance(part, TextPart) and part.text for part in message.parts)
-
-
-def _result_problems(messages: Sequence[Message]) -> Iterator[str]:
-    """Each call of a message must have one result before the next message that is none."""
-    waiting: dict[str, str] = {}  # id of a call without result -> its place
-    answered: set[str] = set()
-    for index, message in enumerate(messages):
-        if message.role == "tool":
-            call_id = message.tool_call_id or ""
-            if call_id in answered:
-                yield f"messages[{index}].tool_call_id {call_id!r} has a result already; give each call one"
-            elif call_id not in waiting:
-                yield f"messages[{index}].tool_call_id {call_id!r} is the id of no call in the message before; correct it"
-            waiting.pop(call_id, None)
-            answered.add(call_id)
-        else:
-            yield from map(_no_result, waiting.values())
-            waiting = {
-                call.id: f"messages[{index}].tool_calls[{place}]" for place, call in enumerate(message.tool_calls)
-            }
-            answered = set()
-    yield from map(_no_result, waiting.values())
-
-
-def _no_result(place: str) -> str:
-    return f"{place} has no result; add a message of the tool for it, before any other"
