@@ -11,7 +11,6 @@ from mistralet.agents.loop import AgentLoop, Consent
 from mistralet.agents.toolbox import AnyTool, Toolbox
 from mistralet.agents.transcript import Run, Transcript
 from mistralet.chat import ChatModel, Message, ToolChoice
-from mistralet.chat.local import LocalChat
 from mistralet.chat.remote import RemoteChat
 from mistralet.engine import AsyncEngine, Engine, SamplingParams
 from mistralet.errors import UsageError
@@ -123,6 +122,8 @@ def _chat_model(model: ChatModel | Engine | AsyncEngine | str) -> ChatModel:
     if isinstance(model, str):
         return RemoteChat(model)
     if isinstance(model, Engine | AsyncEngine):
+        from mistralet.chat.local import LocalChat
+
         return LocalChat(model)
     return model
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
@@ -16,9 +15,9 @@ from pydantic_core import PydanticUndefined
 from mistralet.agents.threads import run_in_thread
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
+from mistralet.chat.names import name_problem
 from mistralet.errors import ToolError
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs")
 _PLAIN_VALUES = ("default", "const", "enum", "examples")
 
@@ -44,8 +43,8 @@ def function_tool(
         ToolError: the function has no usable name, takes `*args` or `**kwargs`, or has a hint without a JSON schema.
     """
     name = name or getattr(function, "__name__", "")
-    if not _NAME.fullmatch(name):
-        raise ToolError(f"The function '{name}' cannot be a tool: give it a name of 1 to 64 letters, digits, _ and -.")
+    if problem := name_problem(name):
+        raise ToolError(f"The function cannot be a tool: {problem}")
     doc = _read_docstring(function)
     signature = _signature(function, name)
     model = _arguments_model(function, name, signature, {param.arg_name: param.description for param in doc.params})

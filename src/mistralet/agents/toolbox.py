@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,7 @@ from mistralet.agents.limits import Limits
 from mistralet.agents.results import Result, error_result, result_of, result_of_error
 from mistralet.agents.tool import AgentTool, ToolSource
 from mistralet.chat import Tool, ToolCall
+from mistralet.chat.json_values import parse_arguments
 from mistralet.errors import ToolError
 
 AnyTool = AgentTool | ToolSource | Callable[..., Any]
@@ -75,11 +75,9 @@ class Toolbox:
         if call.name not in self._tools:
             raise ToolError(f"there is no tool called '{call.name}'; there are: {', '.join(self._tools) or 'none'}")
         try:
-            arguments = json.loads(call.arguments, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ToolError(f"the arguments are no JSON: {error}") from error
-        if not isinstance(arguments, dict):
-            raise ToolError("the arguments are no JSON object")
+            arguments = parse_arguments(call.arguments)
+        except ValueError as error:
+            raise ToolError(f"the text of the arguments {error}") from error
         try:
             problem = jsonschema.exceptions.best_match(self._validators[call.name].iter_errors(arguments))
         except Exception as error:  # a reference that leads nowhere or round in a circle
@@ -90,18 +88,18 @@ class Toolbox:
 
     def expressible(self, call: ToolCall) -> ToolCall:
         """A call that was refused, as it may stand in a conversation: templates take names and objects only."""
-        name = call.name if call.name in self._tools else re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:64] or "unnamed"
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:64] or "unnamed"
         try:
-            is_object = isinstance(json.loads(call.arguments, parse_constant=_refuse_constant), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        return ToolCall(call.id, name, call.arguments if is_object else "{}")
+            parse_arguments(call.arguments)
+        except ValueError:
+            return ToolCall(call.id, name, "{}")
+        return ToolCall(call.id, name, call.arguments)
 
     async def run(self, call: ToolCall, limits: Limits) -> Result:
         """Run a call whose arguments were checked. Whatever the tool does, a result comes of it, and in time."""
         tool = self._tools[call.name]
         seconds = tool.timeout or limits.tool_seconds
-        task = asyncio.create_task(_outcome(tool, json.loads(call.arguments), limits.result_characters))
+        task = asyncio.create_task(_outcome(tool, parse_arguments(call.arguments), limits.result_characters))
         try:
             await asyncio.wait({task}, timeout=seconds)
             if not task.done():
@@ -138,7 +136,3 @@ def _validator(tool: Tool) -> Validator:
     # With a registry of its own, nothing is fetched from the network.
     validator: Validator = kind(tool.parameters, registry=Registry())
     return validator
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -45,11 +45,12 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE TABLE calls (
     run_id TEXT NOT NULL REFERENCES runs,
+    position INTEGER NOT NULL,       -- of the message it is in
     call_id TEXT NOT NULL,
     began_at REAL NOT NULL,
     result TEXT,                     -- NULL: it has not ended
     is_error INTEGER,
-    PRIMARY KEY (run_id, call_id)
+    PRIMARY KEY (run_id, position, call_id)
 ) STRICT;
 """
 
@@ -114,10 +115,10 @@ class Transcript:
             select = "SELECT message FROM messages WHERE run_id = ? ORDER BY position"
             texts = [text for (text,) in self.database.execute(select, (run_id,))]
             messages = messages_from_json([json.loads(text) for text in texts])
-            select = "SELECT call_id, result, is_error FROM calls WHERE run_id = ?"
+            select = "SELECT call_id, result, is_error FROM calls WHERE run_id = ? AND position = ?"
             calls = {
                 call_id: None if text is None else Result(text, bool(is_error))
-                for call_id, text, is_error in self.database.execute(select, (run_id,))
+                for call_id, text, is_error in self.database.execute(select, (run_id, len(messages) - 1))
             }
         model, end_reason, *used = row
         return Run(self, run_id, model, list(messages), Used(*used), calls, end_reason)
@@ -183,7 +184,8 @@ class Run:
     model: str
     messages: list[Message] = field(default_factory=list)
     used: Used = field(default_factory=Used)
-    calls: dict[str, Result | None] = field(default_factory=dict)  # those begun, by id; None: no result yet
+    # Of the open calls those that have begun, by id; None: without a result yet.
+    calls: dict[str, Result | None] = field(default_factory=dict)
     end_reason: EndReason | None = None
 
     def __post_init__(self) -> None:
@@ -194,38 +196,39 @@ class Run:
         """The calls of the last message, if it is one of the assistant: their results have to come next."""
         return self.messages[-1].tool_calls if self.messages else ()
 
-    def add(self, *messages: Message, results: Mapping[str, Result] | None = None) -> None:
+    def add(self, *messages: Message, results: Mapping[str, Result] = MappingProxyType({})) -> None:
         """Messages that come next, and what has been used until now.
 
         Args:
-            results: of calls in them that need not run, by their ids.
+            results: of calls in the last of them that need not run, by their ids.
         """
-        results = results or {}
         start = len(self.messages)
+        last = start + len(messages) - 1
         rows = [
             (self.id, start + number, json.dumps(facts, ensure_ascii=False))
             for number, facts in enumerate(messages_to_json(messages))
         ]
         with self.transcript.changes():
             self.transcript.database.executemany("INSERT INTO messages VALUES (?, ?, ?)", rows)
-            settled = [(self.id, call_id, time.time(), r.text, r.is_error) for call_id, r in results.items()]
-            self.transcript.database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?)", settled)
+            settled = [(self.id, last, call_id, time.time(), r.text, r.is_error) for call_id, r in results.items()]
+            self.transcript.database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?)", settled)
             self._write_state(None)
         self.messages += messages
-        self.calls |= results
+        self.calls = dict(results)
 
     def begin_call(self, call: ToolCall) -> None:
         """A call is about to run."""
         with self.transcript.changes():
-            row = (self.id, call.id, time.time())
-            self.transcript.database.execute("INSERT INTO calls VALUES (?, ?, ?, NULL, NULL)", row)
+            row = (self.id, len(self.messages) - 1, call.id, time.time())
+            self.transcript.database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, NULL, NULL)", row)
         self.calls[call.id] = None
 
     def end_call(self, call: ToolCall, result: Result) -> None:
         """A call that had begun has a result."""
         with self.transcript.changes():
-            update = "UPDATE calls SET result = ?, is_error = ? WHERE run_id = ? AND call_id = ?"
-            self.transcript.database.execute(update, (result.text, result.is_error, self.id, call.id))
+            update = "UPDATE calls SET result = ?, is_error = ? WHERE run_id = ? AND position = ? AND call_id = ?"
+            row = (result.text, result.is_error, self.id, len(self.messages) - 1, call.id)
+            self.transcript.database.execute(update, row)
         self.calls[call.id] = result
 
     def end(self, reason: EndReason) -> None:
