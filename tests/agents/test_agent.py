@@ -171,7 +171,9 @@ class TestLimits:
         assert (result.reason, result.used.output_tokens) == ("tokens", 3)
 
     def test_wall_time_while_the_model_writes(self) -> None:
-        assert Agent(ScriptedChat([Turn("late", seconds=60)]), limits=Limits(seconds=0.02)).run("go").reason == "seconds"
+        assert (
+            Agent(ScriptedChat([Turn("late", seconds=60)]), limits=Limits(seconds=0.02)).run("go").reason == "seconds"
+        )
 
     def test_wall_time_while_a_tool_runs(self) -> None:
         async def sleep() -> None:

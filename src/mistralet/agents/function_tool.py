@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
@@ -63,11 +64,18 @@ def function_tool(
 
 
 def _read_docstring(function: Callable[..., Any]) -> Any:
-    text = inspect.getdoc(function) or ""
+    text = inspect.getdoc(_as_written(function)) or ""
     try:
         return parse(text)
     except ParseError:  # no style it knows: a plain text
         return parse(text.split("\n\n", 1)[0])
+
+
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that has the hints and the docstring: what a partial calls, or an object does when called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if inspect.isroutine(function) else function.__call__
 
 
 def _signature(function: Callable[..., Any], name: str) -> inspect.Signature:
@@ -86,7 +94,7 @@ def _arguments_model(
 ) -> type[BaseModel]:
     """A pydantic model of the arguments; a field's name is its place, as an argument may be called as a method is."""
     try:
-        hints = get_type_hints(function, include_extras=True)
+        hints = get_type_hints(_as_written(function), include_extras=True)
     except Exception as error:
         raise ToolError(f"The function '{name}' cannot be a tool: its hints cannot be read ({error}).") from error
     fields: dict[str, Any] = {}

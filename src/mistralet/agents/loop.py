@@ -209,7 +209,9 @@ class AgentLoop:
         run = self.run
         assert run.end_reason is not None
         last = run.messages[-1]
-        text = self._last_text or ("".join(part.text for part in last.parts if isinstance(part, TextPart)) if last.role == "assistant" else "")
+        text = self._last_text or (
+            "".join(part.text for part in last.parts if isinstance(part, TextPart)) if last.role == "assistant" else ""
+        )
         return AgentResult(run.id, text, run.end_reason, tuple(run.messages), run.used)
 
 

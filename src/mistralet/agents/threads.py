@@ -26,16 +26,16 @@ async def run_in_thread(function: Callable[[], T]) -> T:
             return
         if error is None:
             outcome.set_result(value)  # type: ignore[arg-type]
-        elif isinstance(error, StopIteration):  # which a future cannot hold
-            outcome.set_exception(RuntimeError("the function raised StopIteration"))
-        else:
+        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
             outcome.set_exception(error)
+        else:  # what a future cannot hold, or what would end more than the function
+            outcome.set_exception(RuntimeError(f"the function raised {type(error).__name__}"))
 
     def call() -> None:
         value, error = None, None
         try:
             value = context.run(function)
-        except BaseException as raised:  # also SystemExit, which would end the thread without a word
+        except BaseException as raised:
             error = raised
         try:
             loop.call_soon_threadsafe(settle, value, error)
