@@ -33,20 +33,19 @@ def parse_arguments(text: str) -> dict[str, Any]:
     return value
 
 
-def value_problem(value: object) -> str | None:
+def value_problem(value: dict[str, Any]) -> str | None:
     """Why `value` is not to be written as JSON, to be read after a name for it; None if it is fine."""
-    layer = [value]
-    for _ in range(MOST_NESTING + 1):
-        inner: list[object] = []
+    layer: list[Any] = [value]  # the objects and lists of one depth
+    for _ in range(MOST_NESTING):
+        inner: list[Any] = []
         for item in layer:
-            if isinstance(item, dict):
-                if not all(isinstance(key, str) for key in item):
-                    return "has a key that is no text; make it one"
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-            elif not isinstance(item, str | int | float | None):
-                return f"holds a {type(item).__name__}, which JSON cannot; take that out"
+            if isinstance(item, dict) and not all(isinstance(key, str) for key in item):
+                return "has a key that is no text; make it one"
+            for child in item.values() if isinstance(item, dict) else item:
+                if isinstance(child, dict | list):
+                    inner.append(child)
+                elif not isinstance(child, str | int | float | None):
+                    return f"holds a {type(child).__name__}, which JSON cannot; take that out"
         if not inner:
             return None
         layer = inner
