@@ -205,8 +205,8 @@ class TestConsent:
 
         async def watch() -> None:
             agent = Agent(model, [self.dangerous(ran)], consent=consent)
-            async for event in agent.stream("go"):
-                seen.append(event)
+            async for event in agent.stream("go"):  # one by one, as `consent` looks at what has come
+                seen.append(event)  # noqa: PERF401
 
         model = ScriptedChat([calls(Call("delete")), "done"])
         asyncio.run(watch())

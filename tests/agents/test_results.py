@@ -30,7 +30,7 @@ class Town:
     founded: date
 
 
-class Cannot(Exception):
+class SpeechlessError(Exception):
     def __str__(self) -> str:
         raise RuntimeError
 
@@ -98,7 +98,7 @@ def test_any_value_gives_short_text_that_can_be_written(value: object) -> None:
         (KeyError(), "Error: KeyError"),
         (RuntimeError(f"{object()} broke"), "Error: RuntimeError: <object object> broke"),
         (ToolError("the town is unknown"), "Error: the town is unknown"),
-        (Cannot(), "Error: Cannot"),
+        (SpeechlessError(), "Error: SpeechlessError"),
     ],
     ids=repr,
 )

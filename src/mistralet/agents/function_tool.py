@@ -43,7 +43,7 @@ def function_tool(
     Raises:
         ToolError: the function has no usable name, takes `*args` or `**kwargs`, or has a hint without a JSON schema.
     """
-    name = name or getattr(function, "__name__", "")
+    name = name or str(getattr(function, "__name__", ""))
     if problem := name_problem(name):
         raise ToolError(f"The function cannot be a tool: {problem}")
     doc = _read_docstring(function)
@@ -75,7 +75,7 @@ def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function that has the hints and the docstring: what a partial calls, or an object does when called."""
     while isinstance(function, functools.partial):
         function = function.func
-    return function if inspect.isroutine(function) else function.__call__
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _signature(function: Callable[..., Any], name: str) -> inspect.Signature:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,10 +38,8 @@ async def run_in_thread(function: Callable[[], T]) -> T:
             value = context.run(function)
         except BaseException as raised:
             error = raised
-        try:
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, value, error)
-        except RuntimeError:
-            pass  # the loop was closed meanwhile; nobody waits any more
 
     threading.Thread(target=call, name=f"tool {getattr(function, '__name__', '')}", daemon=True).start()
     return await outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, cast
 
 import jsonschema
 from jsonschema.protocols import Validator
@@ -51,7 +51,8 @@ class Toolbox:
                 if isinstance(tool, AgentTool):
                     opened.append(tool)
                 elif hasattr(tool, "__aenter__"):
-                    opened += await stack.enter_async_context(tool)
+                    source = cast(AbstractAsyncContextManager[Sequence[AgentTool]], tool)
+                    opened += await stack.enter_async_context(source)
                 elif callable(tool):
                     opened.append(function_tool(tool))
                 else:
