@@ -12,7 +12,9 @@ from mistralet.chat import Message, ToolCall, call_ids
 from mistralet.chat.call_ids import CallIds
 
 NINE = re.compile(r"[a-zA-Z0-9]{9}")
-ANY_ID = st.one_of(st.text(min_size=1), st.text(string.ascii_letters + string.digits, min_size=9, max_size=9), st.just("a\udc00"))
+ANY_ID = st.one_of(
+    st.text(min_size=1), st.text(string.ascii_letters + string.digits, min_size=9, max_size=9), st.just("a\udc00")
+)
 
 
 def calls(*ids: str) -> list[Message]:
@@ -67,7 +69,7 @@ def test_results_count_too() -> None:
 
 
 def test_new_ids_fit_and_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = iter("aaaaaaaaa" "bbbbbbbbb" "aaaaaaaaa" "bbbbbbbbb" "ccccccccc")
+    drawn = iter("aaaaaaaaabbbbbbbbbaaaaaaaaabbbbbbbbbccccccccc")
     monkeypatch.setattr(call_ids.secrets, "choice", lambda _: next(drawn))
     mapped = CallIds(calls("aaaaaaaaa"))
     assert mapped.new() == "bbbbbbbbb"

@@ -64,8 +64,14 @@ BROKEN |= {
     "a missing result at the end": ([USER, CALLS, SECOND], r"messages\[1\]\.tool_calls\[0\] has no result"),
     "calls first": ([CALLS, FIRST, SECOND], r"messages\[0\]\.tool_calls cannot begin a conversation"),
     "calls last": ([USER, CALLS], r"messages\[1\] \(assistant\) is the last"),
-    "calls of the user": ([replace(USER, tool_calls=(CALL,))], r"messages\[0\]\.tool_calls are set, but the role is user"),
-    "an id of the user": ([replace(USER, tool_call_id="a")], r"messages\[0\]\.tool_call_id is set, but the role is user"),
+    "calls of the user": (
+        [replace(USER, tool_calls=(CALL,))],
+        r"messages\[0\]\.tool_calls are set, but the role is user",
+    ),
+    "an id of the user": (
+        [replace(USER, tool_call_id="a")],
+        r"messages\[0\]\.tool_call_id is set, but the role is user",
+    ),
     "a result without id": ([USER, CALLS, Message("tool", "x")], r"messages\[2\]\.tool_call_id is missing"),
     "a call without id": (called(id=""), r"messages\[1\]\.tool_calls\[0\]\.id is empty; give each call an id"),
     "one id twice": (
@@ -81,13 +87,19 @@ BROKEN |= {
     "no number": (called(arguments='{"a": NaN}'), ARGUMENTS + r"is no JSON object \(NaN is no number of JSON\)"),
     "a number too long": (called(arguments=f'{{"a": {"1" * 9999}}}'), ARGUMENTS + "is no JSON object"),
     "half a character in arguments": (called(arguments='{"a": "\\ud800"}'), ARGUMENTS + "holds half a character"),
-    "arguments too deep": (called(arguments=f'{{"a": {"[" * 64}{"]" * 64}}}'), ARGUMENTS + "is nested more than 64 deep"),
+    "arguments too deep": (
+        called(arguments=f'{{"a": {"[" * 64}{"]" * 64}}}'),
+        ARGUMENTS + "is nested more than 64 deep",
+    ),
     "arguments without bottom": (called(arguments='{"a":' * 99_999), ARGUMENTS + "is nested more than 64 deep"),
     "a picture of a tool": (
         [USER, CALLS, replace(FIRST, content=(ImagePart(b""),))],
         r"messages\[2\] \(tool\) holds a picture",
     ),
-    "half a character of a tool": ([USER, CALLS, replace(FIRST, content="\ud800")], r"messages\[2\] \(tool\) holds half"),
+    "half a character of a tool": (
+        [USER, CALLS, replace(FIRST, content="\ud800")],
+        r"messages\[2\] \(tool\) holds half",
+    ),
     "a system after a result": ([USER, CALLS, FIRST, SECOND, SYSTEM], r"messages\[4\] \(system\) follows a result"),
     "a prefix in the middle": ([USER, BEGUN, USER], r"messages\[1\]\.prefix is set, but only the last message"),
     "a prefix of the user": ([replace(USER, prefix=True)], r"messages\[0\]\.prefix is set, but the role is user"),

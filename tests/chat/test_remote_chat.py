@@ -149,33 +149,35 @@ TWO = [("weather", text) for text in WHOLE]
 # How servers were seen to stream two calls.
 FORMS = {
     "in pieces": [
-        [piece("weather", "", index=0, id="a")],
+        [piece("weather", "", index=0, call_id="a")],
         [piece(arguments='{"city"', index=0)],
         [piece(arguments=': "Rome"}', index=0)],
-        [piece("weather", "", index=1, id="b")],
+        [piece("weather", "", index=1, call_id="b")],
         [piece(arguments=WHOLE[1], index=1)],
     ],
     "mixed pieces": [
-        [piece("weather", '{"city"', index=0, id="a"), piece("weather", '{"city": ', index=1, id="b")],
+        [piece("weather", '{"city"', index=0, call_id="a"), piece("weather", '{"city": ', index=1, call_id="b")],
         [piece(arguments=': "Rome"}', index=0), piece(arguments='"Oslo"}', index=1)],
     ],
-    "whole": [[piece("weather", WHOLE[0], index=0, id="a"), piece("weather", WHOLE[1], index=1, id="b")]],
+    "whole": [[piece("weather", WHOLE[0], index=0, call_id="a"), piece("weather", WHOLE[1], index=1, call_id="b")]],
     "objects": [[piece("weather", json.loads(text), index=place) for place, text in enumerate(WHOLE)]],
-    "no index": [[piece("weather", text, id=id)] for text, id in zip(WHOLE, "ab", strict=True)],
+    "no index": [[piece("weather", text, call_id=call_id)] for text, call_id in zip(WHOLE, "ab", strict=True)],
     "no index, in pieces": [
-        [piece("weather", id="a")],
+        [piece("weather", call_id="a")],
         [piece(arguments='{"city": ')],
         [piece(arguments='"Rome"}')],
-        [piece("weather", id="b")],
+        [piece("weather", call_id="b")],
         [piece(arguments=WHOLE[1])],
     ],
-    "index always 0": [[piece("weather", text, index=0, id=id)] for text, id in zip(WHOLE, "ab", strict=True)],
+    "index always 0": [
+        [piece("weather", text, index=0, call_id=call_id)] for text, call_id in zip(WHOLE, "ab", strict=True)
+    ],
     "no ids": [[piece("weather", text, index=place)] for place, text in enumerate(WHOLE)],
     "no ids, no index": [[piece("weather", text)] for text in WHOLE],
     "name repeated": [
-        [piece("weather", '{"city": ', index=0, id="a")],
-        [piece("weather", '"Rome"}', index=0, id="a")],
-        [piece("weather", '{"city": ', index=1, id="b")],
+        [piece("weather", '{"city": ', index=0, call_id="a")],
+        [piece("weather", '"Rome"}', index=0, call_id="a")],
+        [piece("weather", '{"city": ', index=1, call_id="b")],
         [piece("weather", '"Oslo"}', index=1)],
     ],
     "name repeated, no index": [
@@ -183,7 +185,7 @@ FORMS = {
         [piece("weather", '"Rome"}')],
         [piece("weather", WHOLE[1])],
     ],
-    "one id for all": [[piece("weather", text, id="call")] for text in WHOLE],
+    "one id for all": [[piece("weather", text, call_id="call")] for text in WHOLE],
 }
 
 
@@ -206,8 +208,8 @@ class TestCalls:
         ("call", "problem"),
         [
             (piece("t", "{}"), "came without an id"),
-            (piece("t", "{}", id="old"), "has the id of another call"),
-            (piece("t", id="new"), "came without arguments"),
+            (piece("t", "{}", call_id="old"), "has the id of another call"),
+            (piece("t", call_id="new"), "came without arguments"),
         ],
     )
     def test_nothing_is_repaired_in_silence(self, call: dict[str, Any], problem: str, server: FakeServer) -> None:
@@ -220,7 +222,7 @@ class TestCalls:
         assert found.index == 0
 
     def test_a_server_that_says_stop_after_calls(self, server: FakeServer) -> None:
-        events = ask(server, Reply([chunk("stop", tool_calls=[piece("t", "{}", id="a")])]))
+        events = ask(server, Reply([chunk("stop", tool_calls=[piece("t", "{}", call_id="a")])]))
         assert isinstance(events[-1], Finish)
         assert events[-1].reason == "tool_calls"
 
@@ -231,7 +233,7 @@ class TestCalls:
         assert end.reason == "stop"
 
     def test_calls_that_were_cut_say_so(self, server: FakeServer) -> None:
-        events = ask(server, Reply([chunk("length", tool_calls=[piece("t", '{"a', id="a")])]))
+        events = ask(server, Reply([chunk("length", tool_calls=[piece("t", '{"a', call_id="a")])]))
         assert isinstance(events[-1], Finish)
         assert events[-1].reason == "length"
 
@@ -305,5 +307,5 @@ class TestTrouble:
 
     @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host", "http://"])
     def test_what_is_no_url(self, url: str) -> None:
-        with pytest.raises(UsageError, match="no http URL|no URL"):
+        with pytest.raises(UsageError, match=r"no http URL|no URL"):
             RemoteChat(url)

@@ -40,7 +40,10 @@ NEXT = {"$ref": "#/$defs/node"}
 WEATHER = Tool("weather", "", CITY)
 
 BROKEN: dict[str, tuple[ChatRequest, str]] = {
-    "a name that is no identifier": (ChatRequest(USER, [Tool("get weather!")]), r"tools\[0\].name 'get weather!' is no"),
+    "a name that is no identifier": (
+        ChatRequest(USER, [Tool("get weather!")]),
+        r"tools\[0\].name 'get weather!' is no",
+    ),
     "no name": (ChatRequest(USER, [Tool("f"), Tool("")]), r"tools\[1\].name '' is no name of a tool; use letters"),
     "a long name": (ChatRequest(USER, [Tool("x" * 5000)]), r"tools\[0\].name 'x{77}\.\.\.' is no name"),
     "a line break in a name": (ChatRequest(USER, [Tool("f\n")]), r"tools\[0\].name 'f\\n' is no name"),
@@ -56,8 +59,14 @@ BROKEN: dict[str, tuple[ChatRequest, str]] = {
     "a schema in itself": (with_schema(holding_itself()), SCHEMA + r"is not JSON \(Circular"),
     "too deep": (with_schema(nested(62)), SCHEMA + "is nested more than 64 deep"),
     "far too deep": (with_schema(nested(50_000)), SCHEMA + "is (not JSON|nested)"),
-    "an unknown type": (with_schema({"type": "object", "properties": {"a": {"type": "str"}}}), SCHEMA + r"is invalid at \$"),
-    "a broken pattern": (with_schema({"type": "object", "properties": {"a": {"pattern": "("}}}), SCHEMA + "is invalid at"),
+    "an unknown type": (
+        with_schema({"type": "object", "properties": {"a": {"type": "str"}}}),
+        SCHEMA + r"is invalid at \$",
+    ),
+    "a broken pattern": (
+        with_schema({"type": "object", "properties": {"a": {"pattern": "("}}}),
+        SCHEMA + "is invalid at",
+    ),
     "no object": (with_schema({"type": "string"}), SCHEMA + "has the type 'string', but arguments are an object"),
     "one of no objects": (with_schema({"type": ["array", "null"]}), SCHEMA + r"has the type \['array', 'null'\]"),
     "a cycle": (
@@ -69,7 +78,10 @@ BROKEN: dict[str, tuple[ChatRequest, str]] = {
         with_schema({"type": "object", "properties": {"me": {"$ref": "#"}}, "required": ["me"]}),
         SCHEMA + r"has a '\$ref' \('#'\)",
     ),
-    "an unknown choice": (ChatRequest(USER, [WEATHER], NamedTool("wether")), "tool_choice names 'wether', which is none"),
+    "an unknown choice": (
+        ChatRequest(USER, [WEATHER], NamedTool("wether")),
+        "tool_choice names 'wether', which is none",
+    ),
     "a choice of nothing": (ChatRequest(USER, (), NamedTool("f")), "tool_choice names 'f', which is none of the tools"),
     "required without tools": (ChatRequest(USER, (), "required"), "tool_choice is 'required', but there are no tools"),
     "nobody to list them before": (ChatRequest([Message("system", "x")], [WEATHER]), "no message of the user"),
@@ -109,7 +121,9 @@ def test_what_is_taken(tekken: Callable[[str], TekkenTokenizer], tiny_tokenizer:
         assert chat_format(tokenizer, None).encode(FINE[name]).ids
 
 
-def test_the_choice_is_not_in_the_prompt(tekken: Callable[[str], TekkenTokenizer], tiny_tokenizer: BpeTokenizer) -> None:
+def test_the_choice_is_not_in_the_prompt(
+    tekken: Callable[[str], TekkenTokenizer], tiny_tokenizer: BpeTokenizer
+) -> None:
     # So the prompt of the next turn begins with this one, and what was computed for it is used again.
     request = ChatRequest(USER, [WEATHER])
     for tokenizer in (tekken("v11-image"), tiny_tokenizer):

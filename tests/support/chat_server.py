@@ -88,11 +88,11 @@ def chunk(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
 
 
 def piece(
-    name: str | None = None, arguments: Any = None, *, index: int | None = None, id: str | None = None
+    name: str | None = None, arguments: Any = None, *, index: int | None = None, call_id: str | None = None
 ) -> dict[str, Any]:
     """A piece of a call in a chunk."""
     function = {"name": name, "arguments": arguments}
-    fields: dict[str, Any] = {"index": index, "id": id}
+    fields: dict[str, Any] = {"index": index, "id": call_id}
     return {
         **{key: value for key, value in fields.items() if value is not None},
         "function": {key: value for key, value in function.items() if value is not None},

@@ -19,6 +19,7 @@ from mistralet.agents.function_tool import function_tool
 from mistralet.agents.limits import EndReason, Limits, Used
 from mistralet.agents.loop import Consent
 from mistralet.agents.tool import AgentTool, ToolSource
+from mistralet.agents.toolbox import AnyTool, open_tools
 from mistralet.agents.transcript import Transcript
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AgentEvent",
     "AgentResult",
     "AgentTool",
+    "AnyTool",
     "CallArguments",
     "CallStarted",
     "Consent",
@@ -43,4 +45,5 @@ __all__ = [
     "Transcript",
     "Used",
     "function_tool",
+    "open_tools",
 ]

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from mistralet.agents.events import AgentEvent, AgentResult, Finished
 from mistralet.agents.limits import Limits
 from mistralet.agents.loop import AgentLoop, Consent
-from mistralet.agents.toolbox import AnyTool, Toolbox
+from mistralet.agents.toolbox import AnyTool, Toolbox, open_tools
 from mistralet.agents.transcript import Run, Transcript
 from mistralet.chat import ChatModel, Message, ToolChoice
 from mistralet.chat.remote import RemoteChat
@@ -92,10 +92,10 @@ class Agent:
         events: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
 
         async def work() -> None:
-            async with Toolbox.open(self.tools) as toolbox:
+            async with open_tools(self.tools) as opened:
                 loop = AgentLoop(
                     model=self.model,
-                    toolbox=toolbox,
+                    toolbox=Toolbox(opened),
                     limits=self.limits,
                     params=self.params,
                     parallel_tool_calls=self.parallel_tool_calls,

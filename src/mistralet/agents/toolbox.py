@@ -25,8 +25,34 @@ AnyTool = AgentTool | ToolSource | Callable[..., Any]
 _GRACE = 0.5  # seconds that a tool has for tidying up after its time is over
 
 
+@asynccontextmanager
+async def open_tools(tools: Sequence[AnyTool]) -> AsyncIterator[list[AgentTool]]:
+    """Tools, typed functions and sources of tools as tools; the sources are open until the block ends.
+
+    Raises:
+        ToolError: a function cannot be a tool, or a source cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        opened: list[AgentTool] = []
+        for tool in tools:
+            if isinstance(tool, AgentTool):
+                opened.append(tool)
+            elif hasattr(tool, "__aenter__"):
+                source = cast(AbstractAsyncContextManager[Sequence[AgentTool]], tool)
+                opened += await stack.enter_async_context(source)
+            elif callable(tool):
+                opened.append(function_tool(tool))
+            else:
+                raise ToolError(f"A tool is given as {type(tool).__name__}; give a function or an AgentTool.")
+        yield opened
+
+
 class Toolbox:
-    """Tools by name."""
+    """Tools by name.
+
+    Raises:
+        ToolError: two tools have one name, or a schema is none.
+    """
 
     def __init__(self, tools: Sequence[AgentTool]) -> None:
         self._tools: dict[str, AgentTool] = {}
@@ -36,28 +62,6 @@ class Toolbox:
                 raise ToolError(f"Two tools are called '{tool.name}'; rename one or leave it out.")
             self._tools[tool.name] = tool
             self._validators[tool.name] = _validator(tool.tool)
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, tools: Sequence[AnyTool]) -> AsyncIterator[Toolbox]:
-        """Tools, typed functions and sources as one; the sources are open until the block ends.
-
-        Raises:
-            ToolError: a source cannot be opened, two tools have one name, or a schema is none.
-        """
-        async with AsyncExitStack() as stack:
-            opened: list[AgentTool] = []
-            for tool in tools:
-                if isinstance(tool, AgentTool):
-                    opened.append(tool)
-                elif hasattr(tool, "__aenter__"):
-                    source = cast(AbstractAsyncContextManager[Sequence[AgentTool]], tool)
-                    opened += await stack.enter_async_context(source)
-                elif callable(tool):
-                    opened.append(function_tool(tool))
-                else:
-                    raise ToolError(f"A tool is given as {type(tool).__name__}; give a function or an AgentTool.")
-            yield cls(opened)
 
     @property
     def tools(self) -> list[Tool]:
