@@ -105,6 +105,11 @@ def test_a_conversation_goes_on() -> None:
     assert [message.content for message in result.messages] == ["one", "1", "two", "and again"]
 
 
+def test_an_empty_answer_leaves_a_conversation_that_can_go_on() -> None:
+    result = Agent(ScriptedChat([""])).run("go")
+    assert (result.text, result.reason, list(result.messages)) == ("", "answered", [Message("user", "go")])
+
+
 class TestCallsThatCannotRun:
     @pytest.mark.parametrize(
         ("call", "told"),

@@ -15,7 +15,7 @@ import pytest
 
 from mistralet.agents import Agent, Finished, Limits, RunStarted, ToolResult, ToolStarted, Transcript, function_tool
 from mistralet.chat import ImagePart, Message, TextPart, ToolCall
-from mistralet.errors import TranscriptError
+from mistralet.errors import TranscriptError, UsageError
 from support.scripted_chat import Call, ScriptedChat, Turn, calls
 
 
@@ -147,6 +147,10 @@ class TestResuming:
         assert (cut.reason, cut.text) == ("tokens", "cu")
         again = Agent(ScriptedChat(["cut no more"]), transcript=transcript, limits=Limits(tokens=50)).resume(cut.run_id)
         assert (again.text, again.used.output_tokens) == ("cut no more", 15)
+
+    def test_an_agent_without_a_transcript_cannot(self) -> None:
+        with pytest.raises(UsageError, match="has no transcript"):
+            Agent(ScriptedChat([])).resume("x")
 
     def test_ids_that_are_used_again_in_another_turn_are_other_calls(self) -> None:
         model = ScriptedChat([calls(Call("step", id="call_0")), calls(Call("step", id="call_0")), "done"])

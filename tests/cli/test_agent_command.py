@@ -128,8 +128,8 @@ class TestAgent:
         shown = re.sub(r"\d\.\d\d s", "0.00 s", run.err)
         assert shown.startswith('● weather {"city": "Rome"}\n● weather {"city": "Oslo"}\n')
         lines = "".join(f"  line {number}\n" for number in range(6))
-        assert f"└ weather · 0.00 s\n{lines}  … 3 more lines\n" in shown
-        assert "└ weather · 0.00 s\n  Error: LookupError: no station answers\n" in shown
+        assert f"└ weather #1 · 0.00 s\n{lines}  … 3 more lines\n" in shown
+        assert "└ weather #2 · 0.00 s\n  Error: LookupError: no station answers\n" in shown
 
     def test_json_is_a_line_per_event(self, command: Command, server: FakeServer, tools: Path) -> None:
         server.replies = [Reply([call("weather", '{"city": "Rome"}')]), HELLO]
@@ -158,6 +158,16 @@ class TestAgent:
         run = command("agent", *options, "--resume", resume[1])
         assert (run.code, run.out) == (0, "It is sunny.\n")
         assert "line 0" in run.err
+
+    def test_neither_calls_nor_results_control_the_terminal(
+        self, command: Command, server: FakeServer, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "tools.py"
+        path.write_text("def show(text: str) -> str:\n    return '\\x1b[2J\\u202e' + text")
+        server.replies = [Reply([call("show", '{"text": "\x9b31m\u202e"}')]), HELLO]
+        run = command("agent", "go", "--url", server.url, "--tool", f"{path}:show")
+        assert '● show {"text": "\N{REPLACEMENT CHARACTER}31m\N{REPLACEMENT CHARACTER}"}' in run.err
+        assert not re.search("[\x1b\x9b\u202e]", run.err)
 
     def test_a_dangerous_call_is_refused_where_nobody_answers(
         self, command: Command, server: FakeServer, delete: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import nullcontext
 
 from mistralet.agents.events import AgentEvent, AgentResult, Finished
 from mistralet.agents.limits import Limits
@@ -47,7 +48,7 @@ class Agent:
         self.limits = limits or Limits()
         self.params = params or SamplingParams()
         self.consent = consent
-        self.transcript = transcript or Transcript()
+        self.transcript = transcript
         self.parallel_tool_calls = parallel_tool_calls
 
     def run(self, task: str | Sequence[Message], tool_choice: ToolChoice = "auto") -> AgentResult:
@@ -74,7 +75,7 @@ class Agent:
         """
         messages = [Message("user", task)] if isinstance(task, str) else list(task)
         system = [Message("system", self.system)] if self.system else []
-        return self._stream(lambda: self.transcript.begin(self.model.name, [*system, *messages]), tool_choice)
+        return self._stream(lambda transcript: transcript.begin(self.model.name, [*system, *messages]), tool_choice)
 
     def stream_resumed(self, run_id: str) -> AsyncGenerator[AgentEvent, None]:
         """Go on with a run that was killed or reached a limit, with this agent's tools and limits.
@@ -84,27 +85,35 @@ class Agent:
 
         Raises:
             TranscriptError: the transcript does not hold the run; else as `stream`.
+            UsageError: the agent has no transcript.
         """
-        return self._stream(lambda: self.transcript.load(run_id), "auto")
+        if self.transcript is None:
+            raise UsageError("The agent has no transcript to resume a run from; give it the one of that run.")
+        return self._stream(lambda transcript: transcript.load(run_id), "auto")
 
-    async def _stream(self, open_run: Callable[[], Run], choice: ToolChoice) -> AsyncGenerator[AgentEvent, None]:
+    async def _stream(
+        self, open_run: Callable[[Transcript], Run], choice: ToolChoice
+    ) -> AsyncGenerator[AgentEvent, None]:
         """The loop runs in a task of its own: what it opens must not depend on how its events are taken."""
         events: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
 
         async def work() -> None:
-            async with open_tools(self.tools) as opened:
-                loop = AgentLoop(
-                    model=self.model,
-                    toolbox=Toolbox(opened),
-                    limits=self.limits,
-                    params=self.params,
-                    parallel_tool_calls=self.parallel_tool_calls,
-                    consent=self.consent,
-                    run=open_run(),
-                    emit=events.put_nowait,
-                    all_seen=events.join,
-                )
-                await loop.carry_on(choice)
+            # Without a transcript, the run is written down in memory until it ends.
+            kept = nullcontext(self.transcript) if self.transcript else Transcript()
+            with kept as transcript:
+                async with open_tools(self.tools) as opened:
+                    loop = AgentLoop(
+                        model=self.model,
+                        toolbox=Toolbox(opened),
+                        limits=self.limits,
+                        params=self.params,
+                        parallel_tool_calls=self.parallel_tool_calls,
+                        consent=self.consent,
+                        run=open_run(transcript),
+                        emit=events.put_nowait,
+                        all_seen=events.join,
+                    )
+                    await loop.carry_on(choice)
 
         task = asyncio.create_task(work())
         task.add_done_callback(lambda _: events.put_nowait(None))

@@ -99,8 +99,7 @@ class AgentLoop:
 
     async def _ask(self, choice: ToolChoice) -> Turn:
         """The model's next turn."""
-        tools = self.toolbox.tools
-        request = ChatRequest(self.run.messages, tools, choice if tools else "auto", self.parallel_tool_calls)
+        request = ChatRequest(tuple(self.run.messages), self.toolbox.tools, choice, self.parallel_tool_calls)
         turn = Turn()
         async for event in self.model.stream(request, self._params_of_turn()):
             turn.add(event)
@@ -138,15 +137,12 @@ class AgentLoop:
         end: EndReason | None = None
         if finish.reason == "tool_calls":
             self._keep_calls(turn)
-        elif finish.reason == "stop":
-            self.run.add(Message("assistant", turn.text))
-            end = "answered"
         elif finish.reason == "length" and self.limits.reached(used) == "tokens":
             end = "tokens"  # the turn is left out, so that it is written anew if the run is given more
         else:
-            end = finish.reason
+            end = "answered" if finish.reason == "stop" else finish.reason
             if turn.text:
-                self.run.add(Message("assistant", turn.text))  # its calls are cut, and are left out
+                self.run.add(Message("assistant", turn.text))  # without calls, of which the last may be cut
         self.emit(StepEnd(used.steps, stats.prompt_tokens if stats else 0, stats.output_tokens if stats else 0))
         return end
 

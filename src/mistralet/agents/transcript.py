@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ class Transcript:
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = path
+        self._one_change = threading.Lock()
         with self.problems():
             self.database = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -126,7 +128,7 @@ class Transcript:
     @contextmanager
     def changes(self) -> Iterator[None]:
         """A block whose writes are all on the disk when it ends, or none."""
-        with self.problems():
+        with self.problems(), self._one_change:
             self.database.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,22 @@ _ENDS: dict[EndReason, str] = {
 }
 
 
+# What would move the cursor, change colours or turn the order of letters around in a terminal.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 class AgentView:
-    """What the model says goes to standard output, its calls and their results beside it to `console`."""
+    """What the model says goes to standard output, its calls and their results beside it to `console`.
+
+    Text of models and tools controls no terminal: what a person agrees to must be what is shown.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._at_line_start = True
         self._writes_call = False  # a call's line is open on the console
+        self._calls: list[str] = []  # the ids of the turn's calls
+        self._turn_is_over = False
 
     def show(self, event: AgentEvent) -> None:
         """The next thing that happens."""
@@ -39,8 +49,10 @@ class AgentView:
         match event:
             case agents.TextDelta(text):
                 self._say(text)
-            case agents.CallStarted(_, name):
+            case agents.CallStarted(call_id, name):
                 self._begin_line()
+                self._calls = [call_id] if self._turn_is_over else [*self._calls, call_id]
+                self._turn_is_over = False
                 self._print(Text.assemble(("● ", "cyan"), (f"{name} ", "bold")), end="")
                 self._writes_call = True
             case agents.CallArguments(_, text):
@@ -53,6 +65,7 @@ class AgentView:
                 self._result(event)
             case agents.StepEnd():
                 self._begin_line()
+                self._turn_is_over = True
 
     def end(self, result: AgentResult) -> None:
         """How it ended."""
@@ -71,7 +84,7 @@ class AgentView:
     def _say(self, text: str) -> None:
         if self._writes_call:
             self._begin_line()
-        sys.stdout.write(text)
+        sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
         self._at_line_start = text.endswith("\n") if text else self._at_line_start
 
@@ -86,8 +99,9 @@ class AgentView:
 
     def _result(self, result: ToolResult) -> None:
         lines = result.text.splitlines() or [""]
-        head = Text.assemble(("└ ", "cyan"), (f"{result.call.name} · {result.seconds:.2f} s", "dim"))
-        self._print(head)
+        several = len(self._calls) > 1 and result.call.id in self._calls
+        number = f" #{self._calls.index(result.call.id) + 1}" if several else ""
+        self._print(Text.assemble(("└ ", "cyan"), (f"{result.call.name}{number} · {result.seconds:.2f} s", "dim")))
         width = max(20, self._console.width - 4)
         for line in lines[:_MOST_LINES]:
             shown = line if len(line) <= width else f"{line[: width - 1]}…"
@@ -96,6 +110,7 @@ class AgentView:
             self._print(Text(f"  … {_count(len(lines) - _MOST_LINES, 'more line')}", "dim italic"))
 
     def _print(self, text: Text, end: str = "\n") -> None:
+        text.plain = _harmless(text.plain)
         self._console.print(text, end=end, soft_wrap=True)
 
 
@@ -137,6 +152,10 @@ _NAMES = {
     "ToolResult": "tool_result",
     "StepEnd": "step_end",
 }
+
+
+def _harmless(text: str) -> str:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _count(number: int, thing: str) -> str:
