@@ -5,7 +5,7 @@ import string
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistralet.chat import Message, ToolCall, call_ids
@@ -21,6 +21,7 @@ def calls(*ids: str) -> list[Message]:
     return [Message("assistant", "", tuple(ToolCall(call_id, "f", "{}") for call_id in ids))]
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(ANY_ID, unique=True))
 def test_there_and_back(ids: list[str]) -> None:
     mapped = CallIds(calls(*ids))
@@ -31,6 +32,7 @@ def test_there_and_back(ids: list[str]) -> None:
     assert all(nine == call_id for nine, call_id in zip(nines, ids, strict=True) if NINE.fullmatch(call_id))
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(ANY_ID, unique=True, max_size=8))
 def test_an_id_is_the_same_in_every_turn(ids: list[str]) -> None:
     turns = [CallIds(calls(*ids[:length])) for length in range(len(ids) + 1)]

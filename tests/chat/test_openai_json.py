@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistralet.chat import ImagePart, Message, NamedTool, Role, TextPart, Tool, ToolCall, ToolChoice
@@ -41,11 +41,13 @@ def through_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+@settings(deadline=None, derandomize=True)
 @given(MESSAGES)
 def test_messages_there_and_back(messages: list[Message]) -> None:
     assert messages_from_json(through_json(messages_to_json(messages))) == messages
 
 
+@settings(deadline=None, derandomize=True)
 @given(TOOLS, CHOICE)
 def test_tools_there_and_back(tools: list[Tool], choice: ToolChoice) -> None:
     assert tools_from_json(through_json(tools_to_json(tools))) == tools

@@ -58,7 +58,7 @@ BROKEN: dict[str, tuple[ChatRequest, str]] = {
     "a tuple": (with_schema({"type": "object", "required": ("a",)}), SCHEMA + "holds a tuple, which JSON cannot"),
     "a schema in itself": (with_schema(holding_itself()), SCHEMA + r"is not JSON \(Circular"),
     "too deep": (with_schema(nested(62)), SCHEMA + "is nested more than 64 deep"),
-    "far too deep": (with_schema(nested(50_000)), SCHEMA + "is (not JSON|nested)"),
+    "far too deep": (with_schema(nested(50_000)), SCHEMA + "is nested more than 64 deep"),
     "an unknown type": (
         with_schema({"type": "object", "properties": {"a": {"type": "str"}}}),
         SCHEMA + r"is invalid at \$",

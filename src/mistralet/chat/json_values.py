@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 # Deeper values would overflow the stack of one reader or another.
 MOST_NESTING = 64
+TOO_DEEP = f"is nested more than {MOST_NESTING} deep; make it flatter"
 
 
 def dump(value: object) -> str:
@@ -23,7 +24,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_no_number) if text else {}
     except RecursionError:
-        raise ValueError(_too_deep()) from None
+        raise ValueError(TOO_DEEP) from None
     except ValueError as error:
         raise ValueError(f"is no JSON object ({error}); give one, such as {{}}") from error
     if not isinstance(value, dict):
@@ -49,11 +50,7 @@ def value_problem(value: dict[str, Any]) -> str | None:
         if not inner:
             return None
         layer = inner
-    return _too_deep()
-
-
-def _too_deep() -> str:
-    return f"is nested more than {MOST_NESTING} deep; make it flatter"
+    return TOO_DEEP
 
 
 def _no_number(name: str) -> NoReturn:
