@@ -266,8 +266,9 @@ class TestChat:
         model = ScriptedChat([])
         config = SimpleNamespace(config=SimpleNamespace(vision=None))
         loaded = SimpleNamespace(tokenizer=tiny_tokenizer, checkpoint=config)
-        opened = OpenModel("scripted", loaded, model, 0.0)  # type: ignore[arg-type]
+        opened = OpenModel("scripted", loaded, None, 0.0)  # type: ignore[arg-type]
         monkeypatch.setattr("mistralet.cli.chat.open_model", lambda *_: opened)
+        monkeypatch.setattr("mistralet.cli.chat.local_chat", lambda _: model)
         return model
 
     def test_tools_are_called_and_the_talk_goes_on(

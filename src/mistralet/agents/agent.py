@@ -11,9 +11,10 @@ from mistralet.agents.limits import Limits
 from mistralet.agents.loop import AgentLoop, Consent
 from mistralet.agents.toolbox import AnyTool, Toolbox, open_tools
 from mistralet.agents.transcript import Run, Transcript
-from mistralet.chat import ChatModel, Message, ToolChoice
+from mistralet.chat import ChatModel, Message, ToolChoice, chat_format
+from mistralet.chat.local import LocalChat
 from mistralet.chat.remote import RemoteChat
-from mistralet.engine import AsyncEngine, Engine, SamplingParams
+from mistralet.engine import Engine, SamplingParams
 from mistralet.errors import UsageError
 
 
@@ -21,7 +22,7 @@ class Agent:
     """A model and its tools.
 
     Args:
-        model: what answers: a `ChatModel`, an engine, or the base URL of an OpenAI-compatible server.
+        model: what answers: a `ChatModel`, an engine in this process, or the base URL of an OpenAI-compatible server.
         tools: `AgentTool`s, typed Python functions, and sources of tools, which are open while a run lasts.
         system: standing instructions.
         params: how each turn is drawn.
@@ -32,7 +33,7 @@ class Agent:
 
     def __init__(
         self,
-        model: ChatModel | Engine | AsyncEngine | str,
+        model: ChatModel | Engine | str,
         tools: Sequence[AnyTool] = (),
         *,
         system: str | None = None,
@@ -127,13 +128,11 @@ class Agent:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def _chat_model(model: ChatModel | Engine | AsyncEngine | str) -> ChatModel:
+def _chat_model(model: ChatModel | Engine | str) -> ChatModel:
     if isinstance(model, str):
         return RemoteChat(model)
-    if isinstance(model, Engine | AsyncEngine):
-        from mistralet.chat.local import LocalChat
-
-        return LocalChat(model)
+    if isinstance(model, Engine):
+        return LocalChat(model, chat_format(model.tokenizer, model.model.config.vision), "the model of this program")
     return model
 
 

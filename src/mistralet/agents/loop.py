@@ -23,10 +23,10 @@ from mistralet.agents.events import (
     ToolStarted,
 )
 from mistralet.agents.limits import EndReason, Limits
+from mistralet.agents.reply import Reply
 from mistralet.agents.results import Result, error_result, result_of_error
 from mistralet.agents.toolbox import Toolbox
 from mistralet.agents.transcript import Run
-from mistralet.agents.turn import Turn
 from mistralet.chat import (
     ArgumentsDelta,
     ChatEvent,
@@ -91,20 +91,20 @@ class AgentLoop:
     async def _repeat(self, choice: ToolChoice) -> EndReason:
         while (reached := self.limits.reached(self.run.used)) is None:
             await self._answer_calls()
-            turn = await self._ask(choice if self.run.used.steps == 0 else "auto")
-            end = self._keep(turn)
+            reply = await self._ask(choice if self.run.used.steps == 0 else "auto")
+            end = self._keep(reply)
             if end is not None:
                 return end
         return reached
 
-    async def _ask(self, choice: ToolChoice) -> Turn:
+    async def _ask(self, choice: ToolChoice) -> Reply:
         """The model's next turn."""
         request = ChatRequest(tuple(self.run.messages), self.toolbox.tools, choice, self.parallel_tool_calls)
-        turn = Turn()
+        reply = Reply()
         async for event in self.model.stream(request, self._params_of_turn()):
-            turn.add(event)
-            self._tell(event, turn)
-        return turn
+            reply.add(event)
+            self._tell(event, reply)
+        return reply
 
     def _params_of_turn(self) -> SamplingParams:
         if self.limits.tokens is None:
@@ -113,50 +113,50 @@ class AgentLoop:
         most = left if self.params.max_tokens is None else min(left, self.params.max_tokens)
         return replace(self.params, max_tokens=most, min_tokens=min(most, self.params.min_tokens))
 
-    def _tell(self, event: ChatEvent, turn: Turn) -> None:
+    def _tell(self, event: ChatEvent, reply: Reply) -> None:
         match event:
             case ContentDelta(text):
                 self.emit(TextDelta(text))
             case ToolCallStart(_, call_id, name):
                 self.emit(CallStarted(call_id, name))
             case ArgumentsDelta(index, text):
-                self.emit(CallArguments(turn.calls[index].id, text))
+                self.emit(CallArguments(reply.calls[index].id, text))
             case FormatProblem(problem):
                 self.emit(ModelProblem(problem))
 
-    def _keep(self, turn: Turn) -> EndReason | None:
+    def _keep(self, reply: Reply) -> EndReason | None:
         """Write a turn down; why the run ends with it, or None if it goes on."""
-        finish = turn.finish
+        finish = reply.finish
         if finish is None or finish.reason == "error":
             raise EngineError((finish and finish.error) or f"{self.model.name}: its answer ended early; ask again.")
         stats, used = finish.stats, self.run.used
         used.steps += 1
         used.prompt_tokens += stats.prompt_tokens if stats else 0
-        used.output_tokens += stats.output_tokens if stats else turn.pieces
-        self._last_text = turn.text
+        used.output_tokens += stats.output_tokens if stats else reply.pieces
+        self._last_text = reply.text
         end: EndReason | None = None
         if finish.reason == "tool_calls":
-            self._keep_calls(turn)
+            self._keep_calls(reply)
         elif finish.reason == "length" and self.limits.reached(used) == "tokens":
             end = "tokens"  # the turn is left out, so that it is written anew if the run is given more
         else:
             end = "answered" if finish.reason == "stop" else finish.reason
-            if turn.text:
-                self.run.add(Message("assistant", turn.text))  # without calls, of which the last may be cut
+            if reply.text:
+                self.run.add(Message("assistant", reply.text))  # without calls, of which the last may be cut
         self.emit(StepEnd(used.steps, stats.prompt_tokens if stats else 0, stats.output_tokens if stats else 0))
         return end
 
-    def _keep_calls(self, turn: Turn) -> None:
+    def _keep_calls(self, reply: Reply) -> None:
         """Write a turn with calls down; those that cannot run have their result at once."""
         refused = {}
-        for call in turn.calls:
+        for call in reply.calls:
             try:
                 self.toolbox.arguments(call)
             except ToolError as error:
                 refused[call.id] = result_of_error(error)
                 self.emit(ToolResult(call, refused[call.id].text, is_error=True))
-        calls = tuple(self.toolbox.expressible(call) if call.id in refused else call for call in turn.calls)
-        self.run.add(Message("assistant", turn.text, calls), results=refused)
+        calls = tuple(self.toolbox.expressible(call) if call.id in refused else call for call in reply.calls)
+        self.run.add(Message("assistant", reply.text, calls), results=refused)
 
     async def _answer_calls(self) -> None:
         """Run the calls of the last turn that have no result yet, side by side; the results in their order."""

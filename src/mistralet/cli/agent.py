@@ -20,14 +20,13 @@ from mistralet.cli.common import (
     sampling_params,
     start_early,
 )
-from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, terminal_consent
+from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
 from mistralet.config import KVType
 from mistralet.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
     from mistralet.agents import AgentEvent, AgentResult
     from mistralet.chat import ChatModel
-    from mistralet.engine import Engine
 
 
 def agent(
@@ -100,9 +99,9 @@ async def _show(
     return result
 
 
-def _model(name: str | None, url: str | None, kv_type: KVType | None) -> ChatModel | Engine:
+def _model(name: str | None, url: str | None, kv_type: KVType | None) -> ChatModel:
     if url is None:
-        return open_model(name, kv_type).engine
+        return local_chat(open_model(name, kv_type))
     if kv_type is not None:
         raise UsageError("--kv-type is of a model that runs here; leave it out with --url.")
     from mistralet.chat.remote import RemoteChat

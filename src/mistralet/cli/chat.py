@@ -25,7 +25,7 @@ from mistralet.cli.common import (
 )
 from mistralet.cli.conversation import Conversation
 from mistralet.cli.line_reader import LineReader
-from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, terminal_consent
+from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
 from mistralet.errors import MistraletError
 
 
@@ -51,7 +51,7 @@ def chat(
         context = f"{opened.engine.context:,} tokens of context"
         messages.print(f"mistralet {__version__} · {opened.name} · {context} · /help lists commands")
     if tools:
-        asyncio.run(talk_with_tools(conversation, tools, terminal_consent(yes), lines))
+        asyncio.run(talk_with_tools(conversation, local_chat(opened), tools, terminal_consent(yes), lines))
     else:
         _talk(conversation, lines)
 

@@ -16,13 +16,13 @@ from mistralet.errors import MistraletError
 
 if TYPE_CHECKING:
     from mistralet.agents import AgentEvent, AgentTool, AnyTool, Consent
-    from mistralet.chat import Message
+    from mistralet.chat import ChatModel, Message
 
 _STOPPED = "Error: the user stopped the run while this call was open; it is unknown whether it took effect"
 
 
 async def talk_with_tools(
-    conversation: Conversation, tools: Sequence[AnyTool], consent: Consent | None, lines: LineReader
+    conversation: Conversation, model: ChatModel, tools: Sequence[AnyTool], consent: Consent | None, lines: LineReader
 ) -> None:
     """Answer lines until they end."""
     from mistralet.agents import open_tools
@@ -34,18 +34,20 @@ async def talk_with_tools(
                     if not obey(line, conversation):
                         return
                 elif line.strip():
-                    await _answer(line, conversation, opened, consent)
+                    await _answer(line, conversation, model, opened, consent)
             except MistraletError as error:
                 messages.print(str(error), style="red", soft_wrap=True, markup=False)
 
 
-async def _answer(line: str, conversation: Conversation, tools: Sequence[AgentTool], consent: Consent | None) -> None:
+async def _answer(
+    line: str, conversation: Conversation, model: ChatModel, tools: Sequence[AgentTool], consent: Consent | None
+) -> None:
     """Show the model's work as it happens; Ctrl-C ends it and keeps what has come."""
     from mistralet.agents import Agent, Transcript
 
     with Transcript() as transcript:
-        engine, system = conversation.opened.engine, conversation.system
-        agent = Agent(engine, tools, system=system, params=conversation.params, consent=consent, transcript=transcript)
+        params, system = conversation.params, conversation.system
+        agent = Agent(model, tools, system=system, params=params, consent=consent, transcript=transcript)
         work = _Work(agent.stream([*conversation.turns, conversation.question(line)]))
         if await _until_ctrl_c(work.show()):
             conversation.keep_run(work.result)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mistralet.cli.common import messages
+from mistralet.cli.common import OpenModel, messages
 
 if TYPE_CHECKING:
     from mistralet.agents import AnyTool, Consent
-    from mistralet.chat import ToolCall
+    from mistralet.chat import ChatModel, ToolCall
 
 ToolOption = Annotated[
     list[str] | None,
@@ -29,6 +29,15 @@ McpOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", help="Run every call without asking.")]
 
 _FUNCTION = re.compile(r"(.+\.py):(\w+)")
+
+
+def local_chat(opened: OpenModel) -> ChatModel:
+    """A model that was opened here, as agents ask it."""
+    from mistralet.chat import chat_format
+    from mistralet.chat.local import LocalChat
+
+    loaded = opened.loaded
+    return LocalChat(opened.engine, chat_format(loaded.tokenizer, loaded.checkpoint.config.vision), opened.name)
 
 
 def chosen_tools(tools: Sequence[str] | None, servers: Sequence[str] | None) -> list[AnyTool]:

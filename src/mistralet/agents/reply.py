@@ -1,4 +1,4 @@
-"""`Turn`: the parts of the assistant's turn put together."""
+"""`Reply`: the parts of the assistant's turn put together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, Tool
 
 
 @dataclass
-class Turn:
+class Reply:
     """What has come of a turn."""
 
     text: str = ""
