@@ -93,7 +93,8 @@ async def _show(
     finally:
         if result is None:
             view.interrupt()
-        if transcript is not None and run_id and (result is None or result.reason != "answered"):
+        can_go_on = result is None or result.reason in ("steps", "tokens", "seconds")
+        if transcript is not None and run_id and can_go_on:
             messages.print(f"It goes on with --transcript {transcript} --resume {run_id}", style="dim", soft_wrap=True)
     assert result is not None
     return result
