@@ -100,7 +100,7 @@ def test_any_value_gives_short_text_that_can_be_written(value: object) -> None:
         (ToolError("the town is unknown"), "Error: the town is unknown"),
         (SpeechlessError(), "Error: SpeechlessError"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_errors_are_type_and_message(error: Exception, text: str) -> None:
     assert result_of_error(error) == Result(text, is_error=True)

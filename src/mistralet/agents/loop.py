@@ -68,7 +68,7 @@ class AgentLoop:
 
     def __post_init__(self) -> None:
         self._one_question = asyncio.Lock()
-        self._last_text = ""
+        self._last_text: str | None = None
 
     async def carry_on(self, choice: ToolChoice) -> None:
         """From where the run stands to its end. `choice` is that of its first turn."""
@@ -154,9 +154,11 @@ class AgentLoop:
                 self.toolbox.arguments(call)
             except ToolError as error:
                 refused[call.id] = result_of_error(error)
-                self.emit(ToolResult(call, refused[call.id].text, is_error=True))
         calls = tuple(self.toolbox.expressible(call) if call.id in refused else call for call in reply.calls)
         self.run.add(Message("assistant", reply.text, calls), results=refused)
+        for call in reply.calls:
+            if call.id in refused:
+                self.emit(ToolResult(call, refused[call.id].text, is_error=True))
 
     async def _answer_calls(self) -> None:
         """Run the calls of the last turn that have no result yet, side by side; the results in their order."""
@@ -204,10 +206,10 @@ class AgentLoop:
     def _result(self) -> AgentResult:
         run = self.run
         assert run.end_reason is not None
-        last = run.messages[-1]
-        text = self._last_text or (
-            "".join(part.text for part in last.parts if isinstance(part, TextPart)) if last.role == "assistant" else ""
-        )
+        text = self._last_text
+        if text is None:  # this life of the run had no turn
+            texts = [part.text for part in run.messages[-1].parts if isinstance(part, TextPart)]
+            text = "".join(texts) if run.messages[-1].role == "assistant" else ""
         return AgentResult(run.id, text, run.end_reason, tuple(run.messages), run.used)
 
 

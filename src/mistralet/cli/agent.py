@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -56,6 +55,8 @@ def agent(
     if url is None:
         start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
+    import asyncio
+
     from mistralet.agents import Agent, Limits, Transcript
 
     agent = Agent(

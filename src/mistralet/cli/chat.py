@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -10,7 +9,6 @@ import typer
 
 from mistralet import __version__
 from mistralet.cli.chat_commands import obey
-from mistralet.cli.chat_with_tools import talk_with_tools
 from mistralet.cli.common import (
     KVTypeOption,
     MaxTokensOption,
@@ -51,6 +49,10 @@ def chat(
         context = f"{opened.engine.context:,} tokens of context"
         messages.print(f"mistralet {__version__} · {opened.name} · {context} · /help lists commands")
     if tools:
+        import asyncio
+
+        from mistralet.cli.chat_with_tools import talk_with_tools
+
         asyncio.run(talk_with_tools(conversation, local_chat(opened), tools, terminal_consent(yes), lines))
     else:
         _talk(conversation, lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
@@ -82,6 +81,8 @@ async def _agree(_call: ToolCall) -> bool:
 
 async def _line() -> str:
     """A line from the terminal, without a thread: one that waits for input could not be ended by Ctrl-C."""
+    import asyncio
+
     loop, ready, terminal = asyncio.get_running_loop(), asyncio.Event(), sys.stdin.fileno()
     loop.add_reader(terminal, ready.set)
     try:
