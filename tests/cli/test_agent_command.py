@@ -86,7 +86,7 @@ def delete(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def delete(path: str) -> None:
         deleted.append(path)
 
-    def chosen(names: list[str] | None, _servers: list[str] | None) -> list[AgentTool]:
+    def chosen(names: list[str] | None) -> list[AgentTool]:
         return [function_tool(delete, needs_consent=True)] if names else []
 
     for module in ("agent", "chat"):
@@ -214,6 +214,7 @@ class TestAgent:
             (("--resume", "x"), "--resume goes on with a run of --transcript"),
             (("go", "--max-steps", "0"), "'steps' of an agent is 0"),
             (("go", "--kv-type", "int8"), "leave it out with --url"),
+            (("go", "--tool", "nothing"), "'nothing' is no tool"),
             (("go", "--tool", "/no/such.py:f"), "is no file"),
             (("go", "--tool", "TOOLS:nothing"), "has no function 'nothing'"),
             (("go", "--tool", "TOOLS:answer"), "has no function 'answer'"),

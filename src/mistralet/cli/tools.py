@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mistralet.cli.common import OpenModel, messages
+from mistralet.errors import UsageError
 
 if TYPE_CHECKING:
     from mistralet.agents import AnyTool, Consent
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
 ToolOption = Annotated[
     list[str] | None,
-    typer.Option("--tool", metavar="TOOL", help="A built-in tool, or FILE.py:FUNCTION; may be given again."),
-]
-McpOption = Annotated[
-    list[str] | None,
-    typer.Option("--mcp", metavar="SERVER", help="An MCP server: a command line or a URL; may be given again."),
+    typer.Option("--tool", metavar="TOOL", help="A function: FILE.py:FUNCTION; may be given again."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Run every call without asking.")]
 
@@ -39,9 +36,9 @@ def local_chat(opened: OpenModel) -> ChatModel:
     return LocalChat(opened.engine, chat_format(loaded.tokenizer, loaded.checkpoint.config.vision), opened.name)
 
 
-def chosen_tools(tools: Sequence[str] | None, servers: Sequence[str] | None) -> list[AnyTool]:
-    """The tools that `--tool` and `--mcp` name."""
-    return [*map(_tool, tools or ()), *map(_server, servers or ())]
+def chosen_tools(specs: Sequence[str] | None) -> list[AnyTool]:
+    """The tools that `--tool` names."""
+    return [_tool(spec) for spec in specs or ()]
 
 
 def terminal_consent(yes: bool) -> Consent | None:
@@ -94,12 +91,8 @@ async def _line() -> str:
 
 def _tool(spec: str) -> AnyTool:
     function = _FUNCTION.fullmatch(spec)
-    if function is not None:
-        from mistralet.agents.function_file import function_from_file
+    if function is None:
+        raise UsageError(f"'{spec}' is no tool; name a function in a Python file, such as tools.py:weather.")
+    from mistralet.agents.function_file import function_from_file
 
-        return function_from_file(Path(function[1]).expanduser(), function[2])
-    raise NotImplementedError
-
-
-def _server(spec: str) -> AnyTool:
-    raise NotImplementedError
+    return function_from_file(Path(function[1]).expanduser(), function[2])
