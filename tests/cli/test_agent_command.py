@@ -50,6 +50,32 @@ answer = 42
 '''
 
 
+# Speaks just enough of the protocol (modelcontextprotocol.io), and starts sooner than one with the SDK would.
+MCP_SERVER = """
+import json, sys
+
+TOOL = {"name": "shout", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}}
+for line in sys.stdin:
+    message = json.loads(line)
+    match message["method"]:
+        case "initialize":
+            result = {
+                "protocolVersion": message["params"]["protocolVersion"],
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "shouter", "version": "1"},
+            }
+        case "tools/list":
+            result = {"tools": [TOOL]}
+        case "tools/call":
+            text = message["params"]["arguments"]["text"].upper()
+            result = {"content": [{"type": "text", "text": text}]}
+        case _:
+            result = {}
+    if "id" in message:
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     monkeypatch.setenv("COLUMNS", "100")
@@ -86,7 +112,7 @@ def delete(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def delete(path: str) -> None:
         deleted.append(path)
 
-    def chosen(names: list[str] | None) -> list[AgentTool]:
+    def chosen(names: list[str] | None, _servers: list[str] | None) -> list[AgentTool]:
         return [function_tool(delete, needs_consent=True)] if names else []
 
     for module in ("agent", "chat"):
@@ -168,6 +194,15 @@ class TestAgent:
         run = command("agent", "go", "--url", server.url, "--tool", f"{path}:show")
         assert '● show {"text": "\N{REPLACEMENT CHARACTER}31m\N{REPLACEMENT CHARACTER}"}' in run.err
         assert not re.search("[\x1b\x9b\u202e]", run.err)
+
+    def test_the_tools_of_an_mcp_server(self, command: Command, server: FakeServer, tmp_path: Path) -> None:
+        program = tmp_path / "server.py"
+        program.write_text(MCP_SERVER)
+        server.replies = [Reply([call("shout", '{"text": "hi"}')]), HELLO]
+        run = command("agent", "go", "--url", server.url, "--mcp", f"{sys.executable} {program}", "--yes")
+        assert (run.code, run.out) == (0, "It is sunny.\n")
+        assert '● shout {"text": "hi"}\n└ shout' in run.err
+        assert "  HI\n" in run.err
 
     def test_a_dangerous_call_is_refused_where_nobody_answers(
         self, command: Command, server: FakeServer, delete: list[str]

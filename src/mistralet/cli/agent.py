@@ -19,7 +19,7 @@ from mistralet.cli.common import (
     sampling_params,
     start_early,
 )
-from mistralet.cli.tools import ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
+from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
 from mistralet.config import KVType
 from mistralet.errors import PromptError, UsageError
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 def agent(
     task: Annotated[str | None, typer.Argument(help="What to do; read from standard input if absent.")] = None,
     tool: ToolOption = None,
+    mcp: McpOption = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id; a name, with --url.")
     ] = None,
@@ -60,7 +61,7 @@ def agent(
 
     agent = Agent(
         _model(model, url, kv_type),
-        chosen_tools(tool),
+        chosen_tools(tool, mcp),
         system=system,
         limits=Limits(steps=max_steps),
         params=params,

@@ -23,7 +23,7 @@ from mistralet.cli.common import (
 )
 from mistralet.cli.conversation import Conversation
 from mistralet.cli.line_reader import LineReader
-from mistralet.cli.tools import ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
+from mistralet.cli.tools import McpOption, ToolOption, YesOption, chosen_tools, local_chat, terminal_consent
 from mistralet.errors import MistraletError
 
 
@@ -35,12 +35,13 @@ def chat(
     seed: SeedOption = None,
     kv_type: KVTypeOption = None,
     tool: ToolOption = None,
+    mcp: McpOption = None,
     yes: YesOption = False,
 ) -> None:
     """Talk with a model; text and pictures, over several turns; with tools, if some are named."""
     start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
-    tools = chosen_tools(tool)
+    tools = chosen_tools(tool, mcp)
     opened = open_model(model, kv_type)
     conversation = Conversation(opened, params, system)
     lines = LineReader()

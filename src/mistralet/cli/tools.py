@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 ToolOption = Annotated[
     list[str] | None,
-    typer.Option("--tool", metavar="TOOL", help="A function: FILE.py:FUNCTION; may be given again."),
+    typer.Option("--tool", metavar="TOOL", help="A function: FILE.py:FUNCTION; repeatable."),
+]
+McpOption = Annotated[
+    list[str] | None,
+    typer.Option("--mcp", metavar="SERVER", help="An MCP server: a command line, a URL or a JSON file; repeatable."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Run every call without asking.")]
 
@@ -36,9 +40,15 @@ def local_chat(opened: OpenModel) -> ChatModel:
     return LocalChat(opened.engine, chat_format(loaded.tokenizer, loaded.checkpoint.config.vision), opened.name)
 
 
-def chosen_tools(specs: Sequence[str] | None) -> list[AnyTool]:
-    """The tools that `--tool` names."""
-    return [_tool(spec) for spec in specs or ()]
+def chosen_tools(tools: Sequence[str] | None, servers: Sequence[str] | None) -> list[AnyTool]:
+    """The tools that `--tool` and `--mcp` name."""
+    chosen: list[AnyTool] = [_tool(spec) for spec in tools or ()]
+    if servers:
+        from mistralet.agents.mcp import McpServer
+
+        for server in servers:
+            chosen += McpServer.parse(server)
+    return chosen
 
 
 def terminal_consent(yes: bool) -> Consent | None:
