@@ -49,3 +49,7 @@ class ToolError(MistraletError):
 
 class TranscriptError(MistraletError):
     """A file of an agent's runs is locked, damaged or another program's, or does not hold the run asked for."""
+
+
+class WebError(MistraletError):
+    """Something on the web may not be fetched, does not answer, or is not what was asked for."""
