@@ -249,7 +249,7 @@ class TestAgent:
             (("--resume", "x"), "--resume goes on with a run of --transcript"),
             (("go", "--max-steps", "0"), "'steps' of an agent is 0"),
             (("go", "--kv-type", "int8"), "leave it out with --url"),
-            (("go", "--tool", "nothing"), "'nothing' is no tool"),
+            (("go", "--tool", "nothing"), "There is no built-in tool 'nothing'"),
             (("go", "--tool", "/no/such.py:f"), "is no file"),
             (("go", "--tool", "TOOLS:nothing"), "has no function 'nothing'"),
             (("go", "--tool", "TOOLS:answer"), "has no function 'answer'"),

@@ -59,17 +59,20 @@ def agent(
 
     from mistralet.agents import Agent, Limits, Transcript
 
-    agent = Agent(
-        _model(model, url, kv_type),
-        chosen_tools(tool, mcp),
-        system=system,
-        limits=Limits(steps=max_steps),
-        params=params,
-        consent=terminal_consent(yes),
-        transcript=Transcript(transcript),
-    )
-    stream = agent.stream(task) if task is not None else agent.stream_resumed(resume or "")
-    result = asyncio.run(_show(stream, JsonView() if as_json else AgentView(messages), transcript))
+    tools = chosen_tools(tool, mcp)
+    limits = Limits(steps=max_steps)
+    with Transcript(transcript) as kept:
+        agent = Agent(
+            _model(model, url, kv_type),
+            tools,
+            system=system,
+            limits=limits,
+            params=params,
+            consent=terminal_consent(yes),
+            transcript=kept,
+        )
+        stream = agent.stream(task) if task is not None else agent.stream_resumed(resume or "")
+        result = asyncio.run(_show(stream, JsonView() if as_json else AgentView(messages), transcript))
     if result.reason != "answered":
         raise typer.Exit(1)
 
@@ -96,7 +99,8 @@ async def _show(
             view.interrupt()
         can_go_on = result is None or result.reason in ("steps", "tokens", "seconds")
         if transcript is not None and run_id and can_go_on:
-            messages.print(f"It goes on with --transcript {transcript} --resume {run_id}", style="dim", soft_wrap=True)
+            hint = f"It goes on with --transcript {transcript} --resume {run_id}"
+            messages.print(hint, style="dim", soft_wrap=True, markup=False)
     assert result is not None
     return result
 

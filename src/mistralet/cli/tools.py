@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mistralet.cli.common import OpenModel, messages
-from mistralet.errors import UsageError
 
 if TYPE_CHECKING:
     from mistralet.agents import AnyTool, Consent
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 ToolOption = Annotated[
     list[str] | None,
-    typer.Option("--tool", metavar="TOOL", help="A function: FILE.py:FUNCTION; repeatable."),
+    typer.Option("--tool", metavar="TOOL", help="A built-in tool, or FILE.py:FUNCTION; repeatable."),
 ]
 McpOption = Annotated[
     list[str] | None,
@@ -42,7 +41,7 @@ def local_chat(opened: OpenModel) -> ChatModel:
 
 def chosen_tools(tools: Sequence[str] | None, servers: Sequence[str] | None) -> list[AnyTool]:
     """The tools that `--tool` and `--mcp` name."""
-    chosen: list[AnyTool] = [_tool(spec) for spec in tools or ()]
+    chosen: list[AnyTool] = [tool for spec in tools or () for tool in _tools(spec)]
     if servers:
         from mistralet.agents.mcp import McpServer
 
@@ -99,10 +98,12 @@ async def _line() -> str:
     return os.read(terminal, 4096).decode(errors="replace")
 
 
-def _tool(spec: str) -> AnyTool:
+def _tools(spec: str) -> Sequence[AnyTool]:
     function = _FUNCTION.fullmatch(spec)
     if function is None:
-        raise UsageError(f"'{spec}' is no tool; name a function in a Python file, such as tools.py:weather.")
+        from mistralet.agents.builtin import named_tools
+
+        return named_tools(spec)
     from mistralet.agents.function_file import function_from_file
 
-    return function_from_file(Path(function[1]).expanduser(), function[2])
+    return [function_from_file(Path(function[1]).expanduser(), function[2])]
