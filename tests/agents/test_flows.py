@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mistralet.agents import Agent, Transcript
+from mistralet.agents.builtin import named_tools
 from mistralet.chat import Message
 from support.scripted_chat import Call, ScriptedChat, Turn, calls
 
@@ -26,34 +27,29 @@ def test_a_sales_database_is_explored_asked_wrongly_and_asked_again(tmp_path: Pa
         database.executemany("INSERT INTO sales VALUES (?, ?, ?)", rows)
     database.close()
 
-    def query(sql: str) -> list[tuple[object, ...]]:
-        """Ask the sales database in SQL (SQLite)."""
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            return connection.execute(sql).fetchall()
-        finally:
-            connection.close()
+    before = path.read_bytes()
 
-    def ask_for_the_best(messages: Sequence[Message]) -> Turn:
-        (schema,) = json.loads(result_in(messages[-1]))
-        assert "euros REAL" in schema[0]
-        return calls(Call("query", {"sql": "SELECT city, sum(amount) FROM sales GROUP BY city"}))
+    def ask_wrongly(messages: Sequence[Message]) -> Turn:
+        name, kind = result_in(messages[-1]).splitlines()[1].split(" | ")
+        assert kind == "table"
+        return calls(Call("run_query", {"query": f"SELECT city, sum(amount) FROM {name} GROUP BY city"}))
 
     def correct_it(messages: Sequence[Message]) -> Turn:
-        assert result_in(messages[-1]) == "Error: OperationalError: no such column: amount"
+        assert "no such column: amount" in result_in(messages[-1])
         return calls(
-            Call("query", {"sql": "SELECT city, sum(euros) FROM sales GROUP BY city ORDER BY 2 DESC"}),
-            Call("query", {"sql": "DELETE FROM sales"}),
+            Call("run_query", {"query": "SELECT city, sum(euros) FROM sales GROUP BY city ORDER BY 2 DESC"}),
+            Call("run_query", {"query": "DELETE FROM sales"}),
         )
 
     def answer(messages: Sequence[Message]) -> str:
-        assert "readonly database" in result_in(messages[-1])
-        (city, euros), *_ = json.loads(result_in(messages[-2]))
+        assert result_in(messages[-1]).startswith("Error: ")
+        city, euros = result_in(messages[-2]).splitlines()[1].split(" | ")
         return f"{city} sold most: {euros} euros."
 
-    explore = calls(Call("query", {"sql": "SELECT sql FROM sqlite_schema"}))
-    model = ScriptedChat([explore, ask_for_the_best, correct_it, answer])
-    assert Agent(model, [query]).run("Which city sold most?").text == "Rome sold most: 40.5 euros."
+    model = ScriptedChat([calls(Call("list_tables")), ask_wrongly, correct_it, answer])
+    agent = Agent(model, named_tools(f"sql:{path}"))
+    assert agent.run("Which city sold most?").text == "Rome sold most: 40.5 euros."
+    assert path.read_bytes() == before
 
 
 def test_the_weather_of_two_cities_over_two_questions_in_one_transcript(tmp_path: Path) -> None:
