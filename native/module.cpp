@@ -90,9 +90,18 @@ NB_MODULE(_kernels, module) {
       release);
   module.def(
       "sample",
-      [](uintptr_t scores, int64_t vocab, uintptr_t rows, int64_t count, uintptr_t out, uintptr_t alternatives) {
-        sample_rows(pointer<float>(scores), vocab, pointer<const SampleRow>(rows), count, pointer<Sampled>(out),
-                    pointer<Candidate>(alternatives));
-      },
-      release);
+      [](uintptr_t scores, int64_t vocab, const nb::bytes& packed, uintptr_t alternatives) {
+        const auto* rows = static_cast<const SampleRow*>(packed.data());
+        std::vector<Sampled> out(packed.size() / sizeof(SampleRow));
+        {
+          const nb::gil_scoped_release without_lock;
+          sample_rows(pointer<float>(scores), vocab, rows, static_cast<int64_t>(out.size()), out.data(),
+                      pointer<Candidate>(alternatives));
+        }
+        nb::list results;
+        for (const Sampled& each : out) {
+          results.append(nb::make_tuple(each.token, static_cast<int>(each.problem), each.logprob));
+        }
+        return results;
+      });
 }

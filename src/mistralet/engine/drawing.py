@@ -59,7 +59,7 @@ class Drawing:
         first_rows: list[int] = []
         for chunk in self._chunks:
             first_rows.append(len(rows))
-            rows += self._sampler_rows(chunk, len(rows))
+            self._add_rows(chunk, rows)
         sampled = self.sampler(logits, rows) if rows else []
         drawn: dict[Sequence, list[Sampled]] = {}
         for chunk, first in zip(self._chunks, first_rows, strict=True):
@@ -76,11 +76,13 @@ class Drawing:
         """End the threads."""
         self._filler.close()
 
-    def _sampler_rows(self, chunk: Chunk, first: int) -> list[SamplerRow]:
+    def _add_rows(self, chunk: Chunk, rows: list[SamplerRow]) -> None:
         row, answer = chunk.sequence.sampler_row, chunk.sequence.answer
         row.bias = answer.bias
-        rows = [row, *(row.after(chunk.draft[:guessed]) for guessed in range(1, len(chunk.draft) + 1))]
+        first = len(rows)
+        rows.append(row)
+        for guessed in range(len(chunk.draft)):
+            rows.append(row.after(chunk.draft[: guessed + 1]))
         if answer.matcher is not None and self._mask is not None:
-            for place, each in enumerate(rows):
-                each.allowed = self._mask[first + place]
-        return rows
+            for place in range(first, len(rows)):
+                rows[place].allowed = self._mask[place]

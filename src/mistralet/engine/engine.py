@@ -181,7 +181,7 @@ class Engine:
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [
-            self._advance(chunk, drawn.get(chunk.sequence, []), prompt_scores.get(chunk.sequence, []), ended)
+            self._advance(chunk, drawn.get(chunk.sequence, ()), prompt_scores.get(chunk.sequence, ()), ended)
             for chunk in chunks
         ]
         self._tell(
@@ -253,7 +253,9 @@ class Engine:
                 self.cancel(request.id)
         return [Completion.of(outputs) for outputs in parts.values()]
 
-    def _advance(self, chunk: Chunk, drawn: list[Sampled], prompt_logprobs: list[Sampled], now: float) -> StepOutput:
+    def _advance(
+        self, chunk: Chunk, drawn: ListOf[Sampled], prompt_logprobs: ListOf[Sampled], now: float
+    ) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
         self.drafter.learn(chunk, [sampled.token for sampled in drawn])
@@ -280,16 +282,17 @@ class Engine:
         logprobs: ListOf[Sampled] = (),
         prompt_logprobs: ListOf[Sampled] = (),
     ) -> StepOutput:
+        answer, request = sequence.answer, sequence.request
         return StepOutput(
-            request_id=sequence.request.id,
-            index=sequence.index,
-            token_ids=token_ids,
-            text=text,
-            logprobs=list(logprobs) if sequence.request.params.logprobs is not None else [],
-            prompt_logprobs=list(prompt_logprobs),
-            finish_reason=sequence.answer.finish_reason,
-            error=sequence.answer.error,
-            stats=sequence.stats,
+            request.id,
+            sequence.index,
+            token_ids,
+            text,
+            answer.finish_reason,
+            sequence.stats,
+            answer.error,
+            logprobs if request.params.logprobs is not None else (),
+            prompt_logprobs,
         )
 
     def _take_compiled(self) -> list[StepOutput]:
@@ -326,9 +329,11 @@ class Engine:
 
     def _count(self, chunk: Chunk, added: int, now: float) -> None:
         sequence, stats = chunk.sequence, chunk.sequence.stats
-        stats.read_tokens = min(sequence.computed, sequence.prompt_length)
-        stats.draft_tokens += len(chunk.draft)
-        stats.accepted_tokens += max(0, added - 1)
+        if stats.read_tokens < sequence.prompt_length:
+            stats.read_tokens = min(sequence.computed, sequence.prompt_length)
+        if chunk.draft:
+            stats.draft_tokens += len(chunk.draft)
+            stats.accepted_tokens += max(0, added - 1)
         if not added:
             return
         if not stats.output_tokens:
