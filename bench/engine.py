@@ -132,7 +132,7 @@ def _chapter(part: Part, options: Options, loaded: LoadedModel, steps: Steps) ->
         return prefix.run(title, loaded, 500 if quick else 2000, 16, steps)
     if part is Part.LOOKUP:
         return lookup.run(title, loaded, 64 if quick else 128, 1 if quick else 3, steps)
-    return step_overhead.run(title, loaded, 20 if quick else 60, steps)
+    return step_overhead.run(title, loaded, 24 if quick else 64, steps)
 
 
 def _with_neighbours(chapter: Chapter, neighbours: Neighbours) -> Chapter:

@@ -174,15 +174,15 @@ class Engine:
         model_begun = time.perf_counter()
         hidden = self.model(batch, self.cache)
         self.drafter.follow(batch)
-        logits = self.model.logits(hidden[drawing_rows])
+        logits, maxima = self.model.score(hidden[drawing_rows])
         model_seconds = time.perf_counter() - model_begun
-        drawn = self.drawing.draw(logits)
+        drawn = self.drawing.draw(logits, maxima)
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [
-            self._advance(chunk, drawn.get(chunk.sequence, ()), prompt_scores.get(chunk.sequence, ()), ended)
-            for chunk in chunks
+            self._advance(chunk, tokens, prompt_scores.get(chunk.sequence, ()), ended)
+            for chunk, tokens in zip(chunks, drawn, strict=True)
         ]
         self._tell(
             "step",
@@ -258,7 +258,7 @@ class Engine:
     ) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
-        self.drafter.learn(chunk, [sampled.token for sampled in drawn])
+        self.drafter.learn(chunk, drawn)
         before = len(answer.token_ids)
         text = ""
         for sampled in drawn:
@@ -268,7 +268,7 @@ class Engine:
                 break
         added = answer.token_ids[before:]
         sequence.extend(added)
-        self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
+        self.scheduler.advance(sequence, chunk.tokens + len(added[1:]))
         self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)

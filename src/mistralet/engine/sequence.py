@@ -47,6 +47,7 @@ class Sequence:
         self.sampler_row = sampler_row
         self.root = root
         self.ids = list(request.prompt.ids)
+        self.images = request.prompt.images
         self.contents = contents(request.prompt) if request.prompt.images else self.ids
         self.state = State.WAITING
         self.scored = 0  # tokens of the prompt whose logprobs are told, if they are asked for

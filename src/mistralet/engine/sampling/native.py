@@ -26,8 +26,12 @@ _CANDIDATE = np.dtype([("logprob", np.float32), ("token", np.int32)])
 _PROBLEMS = (None, NOT_A_NUMBER, NOTHING_ALLOWED)
 
 
-def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
-    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; what it forbids may be overwritten."""
+def sample(scores: Tensor, rows: Sequence[SamplerRow], maxima: Tensor | None = None) -> list[Sampled]:
+    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; what it forbids may be overwritten.
+
+    Args:
+        maxima: of the blocks of scores, if they are known (see `ops.score`).
+    """
     parts: list[bytes] = []
     used: list[ScoreChanges] = []  # the arrays live as long as the kernel reads them
     for row in rows:
@@ -42,25 +46,26 @@ def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
             parts += (_pack_changes(changes), plain[len(_NO_CHANGES) :])
         else:
             parts.append(plain)
-    return _call(scores, parts, [row.params.logprobs for row in rows])
+    return _call(scores, maxima, parts, [row.params.logprobs for row in rows])
 
 
 def score(scores: Tensor, tokens: Sequence[int], alternatives: int) -> list[Sampled]:
     """The logprobs of one token in each row of `scores`, and of the likeliest ones."""
     nothing = _NO_CHANGES + _SETTINGS.pack(0, 0, 0, 0, alternatives, *[0.0] * 6, 0, 0)[: -_TOKEN.size]
     parts = [_PLACE.pack(0, 0) + nothing + _TOKEN.pack(token, 0) for token in tokens]
-    return _call(scores, parts, [alternatives] * len(tokens))
+    return _call(scores, None, parts, [alternatives] * len(tokens))
 
 
-def _call(scores: Tensor, rows: list[bytes], alternatives: list[int | None]) -> list[Sampled]:
+def _call(scores: Tensor, maxima: Tensor | None, rows: list[bytes], alternatives: list[int | None]) -> list[Sampled]:
     assert kernels is not None
+    known = 0 if maxima is None else maxima.data_ptr()
     vocab_size, packed = scores.shape[1], b"".join(rows)
     room = sum(count or 0 for count in alternatives)
     if not room:
-        drawn = kernels.sample(scores.data_ptr(), vocab_size, packed, 0)
+        drawn = kernels.sample(scores.data_ptr(), vocab_size, known, packed, 0)
         return list(_results(drawn, [], alternatives, vocab_size))
     likeliest = np.empty(room, _CANDIDATE)
-    drawn = kernels.sample(scores.data_ptr(), vocab_size, packed, _address(likeliest))
+    drawn = kernels.sample(scores.data_ptr(), vocab_size, known, packed, _address(likeliest))
     top = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
     return list(_results(drawn, top, alternatives, vocab_size))
 

@@ -54,6 +54,7 @@ class SamplerRow:
         self.bias: Mapping[int, float] | None = None
         self.packed_plain: bytes | None = None  # the row without changes as the kernel reads it, once it has
         self._sequence = _Sequence(params, prompt_ids, output_ids)
+        self._output_ids = output_ids
         self._drafted: tuple[int, ...] = ()
         self._static_biases = _Biases(params.logit_bias)
         self._stop_ids = array("i", sorted(params.stop_ids(stop_ids)))
@@ -63,7 +64,7 @@ class SamplerRow:
     @property
     def index(self) -> int:
         """Which of the output's tokens is to be chosen."""
-        return len(self._sequence.output_ids) + len(self._drafted)
+        return len(self._output_ids) + len(self._drafted)
 
     def after(self, drafted: Sequence[int]) -> SamplerRow:
         """The row of the same sequence after some tokens that are not accepted yet."""
