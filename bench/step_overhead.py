@@ -47,7 +47,7 @@ def run(title: str, loaded: LoadedModel, steps_counted: int, steps: Steps) -> Ch
         figures,
         notes=[
             f"Medians of means of {EVERY} steps, {steps_counted} in all. All but the model: schedule, batch, penalties "
-            "and masks, choice of the tokens, text, repetition watchdog, bookkeeping; its own time by the engine's events.",
+            "and masks, choice of tokens, text, repetition watchdog, bookkeeping; its own time by the engine's events.",
             "The watchdog's part is the time within it, as a part of the time of all steps.",
         ],
         raw=raw,
