@@ -31,9 +31,7 @@ def run(title: str, model: Path, vocab_size: int, rounds: int, steps: Steps) -> 
             Figure(Row(f"until the last of {_ANSWERS} callers has its error", "s", list(errors)), bar=BAR),
             Figure(Row("until the next request has its first token", "s", list(answers))),
         ],
-        notes=[
-            f"SIGKILL while {_ANSWERS} answers are written; medians of {rounds} rounds. A restart loads the model."
-        ],
+        notes=[f"SIGKILL while {_ANSWERS} answers are written; medians of {rounds} rounds. A restart loads the model."],
         raw={"errors_s": errors, "answers_s": answers},
     )
 

@@ -283,16 +283,10 @@ class Engine:
         prompt_logprobs: ListOf[Sampled] = (),
     ) -> StepOutput:
         answer, request = sequence.answer, sequence.request
+        told = logprobs if request.params.logprobs is not None else ()
+        ended, stats = answer.finish_reason, sequence.stats
         return StepOutput(
-            request.id,
-            sequence.index,
-            token_ids,
-            text,
-            answer.finish_reason,
-            sequence.stats,
-            answer.error,
-            logprobs if request.params.logprobs is not None else (),
-            prompt_logprobs,
+            request.id, sequence.index, token_ids, text, ended, stats, answer.error, told, prompt_logprobs
         )
 
     def _take_compiled(self) -> list[StepOutput]:
