@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 import typer
 
-from bench import concurrency, lookup, prefix, programs, step_overhead
+from bench import concurrency, killed, lookup, prefix, programs, step_overhead
 from bench.bars import Chapter
 from bench.command import at_least_one, model_folder, run_command
 from bench.concurrency import Crowd
@@ -37,6 +37,7 @@ class Part(StrEnum):
     PREFIX = "prefix"
     LOOKUP = "lookup"
     OVERHEAD = "overhead"
+    KILLED = "killed"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def engine(
         Path | None, typer.Option("--json", metavar="PATH", help="Write all measurements there, too.")
     ] = None,
 ) -> None:
-    """Measure many answers at once, shared prefixes, prompt lookup, and what a step takes beside the model."""
+    """Measure many answers at once, shared prefixes, prompt lookup, a step beside the model, and a killed worker."""
     if model is not None and layers is not None:
         raise UsageError("--model and --layers both name a model; give one of them.")
     threads = at_least_one("threads", available_cpus() if threads is None else threads)
@@ -132,7 +133,9 @@ def _chapter(part: Part, options: Options, loaded: LoadedModel, steps: Steps) ->
         return prefix.run(title, loaded, 500 if quick else 2000, 16, steps)
     if part is Part.LOOKUP:
         return lookup.run(title, loaded, 64 if quick else 128, 1 if quick else 3, steps)
-    return step_overhead.run(title, loaded, 20 if quick else 60, steps)
+    if part is Part.KILLED:
+        return killed.run(title, options.model, loaded.model.config.vocab_size, 2 if quick else 5, steps)
+    return step_overhead.run(title, loaded, 24 if quick else 64, steps)
 
 
 def _with_neighbours(chapter: Chapter, neighbours: Neighbours) -> Chapter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import mean
 
 from bench.bars import Chapter, Figure
 from bench.decoder import random_ids
@@ -11,6 +12,7 @@ from bench.report import Row
 from mistralet.engine import Engine, EngineOptions, LoadedModel, RepetitionParams, Request, SamplingParams
 from mistralet.engine.answer import Answer
 from mistralet.engine.events import Event, Listener
+from mistralet.engine.repetition.watchdog import EVERY
 from mistralet.model import Prompt
 
 SIZES = (1, 8, 32)  # answers at once
@@ -44,8 +46,8 @@ def run(title: str, loaded: LoadedModel, steps_counted: int, steps: Steps) -> Ch
         f"{title}: a step beside the model",
         figures,
         notes=[
-            f"Medians of {steps_counted} steps. All but the model: schedule, batch, penalties and masks, choice of the "
-            "tokens, text, repetition watchdog, bookkeeping; its own time by the engine's events.",
+            f"Medians of means of {EVERY} steps, {steps_counted} in all. All but the model: schedule, batch, penalties "
+            "and masks, choice of tokens, text, repetition watchdog, bookkeeping; its own time by the engine's events.",
             "The watchdog's part is the time within it, as a part of the time of all steps.",
         ],
         raw=raw,
@@ -53,7 +55,7 @@ def run(title: str, loaded: LoadedModel, steps_counted: int, steps: Steps) -> Ch
 
 
 def measure(loaded: LoadedModel, params: SamplingParams, size: int, count: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of each step: beside the model, and in all."""
+    """Milliseconds of a step, means of some: beside the model, and in all."""
     events: list[Event] = []
     engine = _engine(loaded, params, size, events.append)
     try:
@@ -68,9 +70,14 @@ def measure(loaded: LoadedModel, params: SamplingParams, size: int, count: int) 
         engine.close()
     facts = [event.facts for event in events if event.kind == "step"]
     return (
-        [1e3 * (fact["seconds"] - fact["model_seconds"]) for fact in facts],
-        [1e3 * fact["seconds"] for fact in facts],
+        _means([1e3 * (fact["seconds"] - fact["model_seconds"]) for fact in facts]),
+        _means([1e3 * fact["seconds"] for fact in facts]),
     )
+
+
+def _means(of_steps: list[float]) -> list[float]:
+    """The means of so many steps as lie between two in which the watchdogs do their work."""
+    return [mean(of_steps[first : first + EVERY]) for first in range(0, len(of_steps) - EVERY + 1, EVERY)]
 
 
 def watchdog_share(loaded: LoadedModel, count: int) -> float:

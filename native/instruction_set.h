@@ -29,7 +29,8 @@ struct InstructionSet {
                       AttentionState* partial);
   void (*merge_parts)(const AttentionJob& job, const AttentionSequence& sequence, int64_t kv_head,
                       const AttentionState* partial);
-  Sampled (*sample)(float* scores, int64_t vocab, const SampleRow& row, const SampleRoom& room,
+  void (*block_maxima)(const float* scores, int64_t vocab, float* maxima);
+  Sampled (*sample)(float* scores, int64_t vocab, const float* maxima, const SampleRow& row, const SampleRoom& room,
                     Candidate* alternatives);
 };
 
@@ -45,6 +46,7 @@ constexpr InstructionSet instruction_set(const char* name) {
           attend_whole<Isa>,
           attend_part<Isa>,
           merge_parts<Isa>,
+          block_maxima<Isa>,
           sample<Isa>};
 }
 

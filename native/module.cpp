@@ -57,6 +57,14 @@ NB_MODULE(_kernels, module) {
       },
       release);
   module.def(
+      "score",
+      [](const Matrix& matrix, uintptr_t out, uintptr_t maxima, uintptr_t x, int64_t tokens, int64_t columns,
+         uintptr_t norm_weight, float eps) {
+        const Source source{pointer<const float>(x), columns, pointer<const float>(norm_weight), eps, nullptr};
+        score(source, tokens, matrix, pointer<float>(out), pointer<float>(maxima));
+      },
+      release);
+  module.def(
       "rotate_and_store",
       [](uintptr_t query, uintptr_t key, uintptr_t value, uintptr_t rotations, int64_t heads, const LayerCache& cache,
          const Batch& batch) {
@@ -90,9 +98,18 @@ NB_MODULE(_kernels, module) {
       release);
   module.def(
       "sample",
-      [](uintptr_t scores, int64_t vocab, uintptr_t rows, int64_t count, uintptr_t out, uintptr_t alternatives) {
-        sample_rows(pointer<float>(scores), vocab, pointer<const SampleRow>(rows), count, pointer<Sampled>(out),
-                    pointer<Candidate>(alternatives));
-      },
-      release);
+      [](uintptr_t scores, int64_t vocab, uintptr_t maxima, const nb::bytes& packed, uintptr_t alternatives) {
+        const auto* rows = static_cast<const SampleRow*>(packed.data());
+        std::vector<Sampled> out(packed.size() / sizeof(SampleRow));
+        {
+          const nb::gil_scoped_release without_lock;
+          sample_rows(pointer<float>(scores), vocab, pointer<const float>(maxima), rows,
+                      static_cast<int64_t>(out.size()), out.data(), pointer<Candidate>(alternatives));
+        }
+        nb::list results;
+        for (const Sampled& each : out) {
+          results.append(nb::make_tuple(each.token, static_cast<int>(each.problem), each.logprob));
+        }
+        return results;
+      });
 }

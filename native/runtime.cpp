@@ -151,8 +151,14 @@ bool is_split(const AttentionJob& job, const AttentionSequence& sequence) {
   return !is_whole(job) && sequence.tokens * job.group() <= kChunkRows && sequence.pieces() > 1;
 }
 
+// Is told after each piece of a product with packed weights, by the thread that has just computed it. Such pieces are
+// short, so that what was computed is still at hand, and whole blocks of scores.
+using AfterPiece = std::function<void(int64_t first_panel, int64_t last_panel)>;
+constexpr int64_t kScorePiece = 4 * kScoreBlock / kPanelRows;
+
 void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
-                const std::vector<float*>& outs, bool add) {
+                const std::vector<float*>& outs, bool add,
+                const AfterPiece* after_piece = nullptr) {
   const InstructionSet& set = state().set;
   ThreadPool& pool = *state().pool;
   const auto is_float = [](const Matrix& matrix) { return is_dense(matrix.type); };
@@ -179,7 +185,8 @@ void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>&
     units.push_back(is_float(matrices[i]) ? products[i].units() : panels(matrices[i].rows));
   }
   const int64_t count = std::accumulate(units.begin(), units.end(), int64_t{0});
-  const int64_t piece = any_dense ? std::min(piece_of(count), kLongestDensePiece) : piece_of(count);
+  const int64_t longest = any_dense ? std::min(piece_of(count), kLongestDensePiece) : piece_of(count);
+  const int64_t piece = after_piece == nullptr ? longest : kScorePiece;
   pool.run(count, piece, [&](int64_t first, int64_t last) {
     for (size_t i = 0; i < matrices.size(); ++i) {
       if (first < units[i] && last > 0) {
@@ -190,6 +197,7 @@ void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>&
         } else {
           set.multiply(static_cast<Type>(product.type), product.weights, product.rows, activations, add, begin, end,
                        product.out);
+          if (after_piece != nullptr) (*after_piece)(begin, end);
         }
       }
       first -= units[i];
@@ -276,7 +284,8 @@ void run_attend_as_stored(const AttentionJob& job, const std::vector<AttentionSe
   });
 }
 
-Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate* alternatives) {
+Sampled sample_row(float* scores, int64_t vocab, const float* known_maxima, const SampleRow& row,
+                   Candidate* alternatives) {
   thread_local ChangedScores changed;
   thread_local std::vector<float> floats;
   thread_local std::vector<double> classes(kWeightClasses);
@@ -285,7 +294,7 @@ Sampled sample_row(float* scores, int64_t vocab, const SampleRow& row, Candidate
   float* maxima = room(floats, (3 + kScoreBlock) * blocks);
   const SampleRoom rooms{maxima,         maxima + blocks,                maxima + 2 * blocks, maxima + 3 * blocks,
                          room(candidates, vocab + 1), classes.data(), &changed};
-  return state().set.sample(scores, vocab, row, rooms, alternatives);
+  return state().set.sample(scores, vocab, known_maxima, row, rooms, alternatives);
 }
 
 void run_attend(AttentionJob job, const Batch& batch) {
@@ -343,6 +352,26 @@ void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& mat
   run_linear(source, tokens, matrices, outs, false);
 }
 
+void score(const Source& source, int64_t tokens, const Matrix& matrix, float* out, float* maxima) {
+  std::lock_guard<std::mutex> guard(state().lock);
+  const InstructionSet& set = state().set;
+  const int64_t rows = matrix.rows, blocks = score_blocks(rows);
+  if (is_dense(matrix.type)) {
+    run_linear(source, tokens, {matrix}, {out}, false);
+    state().pool->run(tokens, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) set.block_maxima(out + i * rows, rows, maxima + i * blocks);
+    });
+    return;
+  }
+  const AfterPiece find_maxima = [&](int64_t first_panel, int64_t last_panel) {
+    const int64_t first = first_panel * kPanelRows, count = std::min(last_panel * kPanelRows, rows) - first;
+    for (int64_t i = 0; i < tokens; ++i) {
+      set.block_maxima(out + i * rows + first, count, maxima + i * blocks + first / kScoreBlock);
+    }
+  };
+  run_linear(source, tokens, {matrix}, {out}, false, &find_maxima);
+}
+
 void rotate_and_store(float* query, const float* key, const float* value, const float* rotations, int64_t heads,
                       const LayerCache& cache, const Batch& batch) {
   std::lock_guard<std::mutex> guard(state().lock);
@@ -380,7 +409,7 @@ void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate
   run_linear({gates, gate.rows, nullptr, 0.0f, ups}, tokens, {down}, {x}, true);
 }
 
-void sample_rows(float* scores, int64_t vocab, const SampleRow* rows, int64_t count, Sampled* out,
+void sample_rows(float* scores, int64_t vocab, const float* maxima, const SampleRow* rows, int64_t count, Sampled* out,
                  Candidate* alternatives) {
   std::lock_guard<std::mutex> guard(state().lock);
   std::vector<Candidate*> places;
@@ -389,7 +418,10 @@ void sample_rows(float* scores, int64_t vocab, const SampleRow* rows, int64_t co
     alternatives += std::max<int64_t>(0, rows[i].alternatives);
   }
   state().pool->run(count, 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) out[i] = sample_row(scores + i * vocab, vocab, rows[i], places[i]);
+    for (int64_t i = first; i < last; ++i) {
+      const float* known = maxima == nullptr ? nullptr : maxima + i * score_blocks(vocab);
+      out[i] = sample_row(scores + i * vocab, vocab, known, rows[i], places[i]);
+    }
   });
 }
 

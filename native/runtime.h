@@ -53,6 +53,10 @@ struct Batch {
 void linear(const Source& source, int64_t tokens, const std::vector<Matrix>& matrices,
             const std::vector<float*>& outs);
 
+// Scores [tokens][matrix.rows], and the largest of each of their blocks [tokens][score_blocks(matrix.rows)], which are
+// found while the scores are still in the caches of the processor that computed them.
+void score(const Source& source, int64_t tokens, const Matrix& matrix, float* out, float* maxima);
+
 // Turns the pairs of queries (in place) and keys, and puts keys and values into their slots of the cache.
 //   query [tokens][heads][head_dim], key and value [tokens][kv_heads][head_dim],
 //   rotations [tokens][head_dim / 2] as (cos, sin)
@@ -71,8 +75,8 @@ void feed_forward_block(const Source& source, int64_t tokens, const Matrix& gate
                         float* x);
 
 // A token for each row of scores ([rows][vocab]; see `sample` for what becomes of them), or the logprob of the token
-// given; `alternatives` has room for those of all rows, one after the other.
-void sample_rows(float* scores, int64_t vocab, const SampleRow* rows, int64_t count, Sampled* out,
+// given; `maxima` as `score` gives them, or null; `alternatives` has room for those of all rows, one after the other.
+void sample_rows(float* scores, int64_t vocab, const float* maxima, const SampleRow* rows, int64_t count, Sampled* out,
                  Candidate* alternatives);
 
 }  // namespace mistralet

@@ -273,10 +273,18 @@ void forbid_unmasked(float* scores, int64_t vocab, const SampleRow& row) {
 }
 
 // One row: its likeliest tokens by the scores as they came, then the token drawn (or the one given) and its logprob.
-// Scores are as before in the end, but for those that the row's mask forbids.
+// Scores are as before in the end, but for those that the row's mask forbids. `maxima` are those of their blocks, if they
+// are known; else null.
 template <class Isa>
-Sampled sample(float* scores, int64_t vocab, const SampleRow& row, const SampleRoom& room, Candidate* alternatives) {
-  float largest = block_maxima<Isa>(scores, vocab, room.maxima);
+Sampled sample(float* scores, int64_t vocab, const float* maxima, const SampleRow& row, const SampleRoom& room,
+               Candidate* alternatives) {
+  const int64_t blocks = score_blocks(vocab);
+  const auto largest_now = [&] {
+    block_maxima<Isa>(scores, vocab, room.maxima);
+    return largest_of(room.maxima, blocks);
+  };
+  if (maxima != nullptr) __builtin_memcpy(room.maxima, maxima, blocks * sizeof(float));
+  float largest = maxima != nullptr ? largest_of(maxima, blocks) : largest_now();
   if (largest != largest || largest == kInfinity) return {-1, Problem::kNotANumber, 0.0f};
   if (largest == -kInfinity) return {-1, Problem::kNothingAllowed, 0.0f};
   double log_total = 0.0;
@@ -296,10 +304,10 @@ Sampled sample(float* scores, int64_t vocab, const SampleRow& row, const SampleR
     if (row.changes_scores()) {
       room.changed->apply(scores, vocab, row);
       forbid_unmasked<Isa>(scores, vocab, row);
-      largest = block_maxima<Isa>(scores, vocab, room.maxima);
+      largest = largest_now();
       if (largest == -kInfinity && room.changed->allow_barred(scores)) {
         forbid_unmasked<Isa>(scores, vocab, row);
-        largest = block_maxima<Isa>(scores, vocab, room.maxima);
+        largest = largest_now();
       }
     }
     if (largest > -kInfinity) token = choose<Isa>(scores, vocab, largest, row, room);

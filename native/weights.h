@@ -24,26 +24,32 @@ const float* whole_block(const float* scores, int64_t at, int64_t vocab, float* 
   return padded;
 }
 
-// The largest score of each block, and of all. NaN if any score is; infinity may be among them.
+// The largest score of all, from those of the blocks. NaN if any score is; infinity may be among them.
+inline float largest_of(const float* maxima, int64_t blocks) {
+  float largest = -kInfinity;
+  for (int64_t block = 0; block < blocks; ++block) {
+    if (maxima[block] != maxima[block]) return kNaN;
+    largest = maxima[block] > largest ? maxima[block] : largest;
+  }
+  return largest;
+}
+
+// The largest score of each block; NaN if any in it is.
 template <class Isa>
-float block_maxima(const float* scores, int64_t vocab, float* maxima) {
-  float padded[kScoreBlock], largest = -kInfinity;
-  int nans = 0;
+void block_maxima(const float* scores, int64_t vocab, float* maxima) {
+  float padded[kScoreBlock];
   for (int64_t at = 0; at < vocab; at += kScoreBlock) {
     const float* block = whole_block<Isa>(scores, at, vocab, padded);
     auto even = Isa::load_floats(block), odd = Isa::load_floats(block + Isa::kLanes);
-    nans |= Isa::nan_lanes(even, odd);
+    int nans = Isa::nan_lanes(even, odd);
     for (int64_t i = 2 * Isa::kLanes; i < kScoreBlock; i += 2 * Isa::kLanes) {
       const auto a = Isa::load_floats(block + i), b = Isa::load_floats(block + i + Isa::kLanes);
       nans |= Isa::nan_lanes(a, b);
       even = Isa::maximum(even, a);
       odd = Isa::maximum(odd, b);
     }
-    const float top = Isa::largest(Isa::maximum(even, odd));
-    maxima[at / kScoreBlock] = top;
-    largest = top > largest ? top : largest;
+    maxima[at / kScoreBlock] = nans ? kNaN : Isa::largest(Isa::maximum(even, odd));
   }
-  return nans ? kNaN : largest;
 }
 
 // How scores become weights: exp(x) = 2^(x log2 e), where x = (score - largest) / temperature.

@@ -13,6 +13,7 @@ from bench.prefix import Read
 from bench.progress import Steps
 from mistralet.checkpoint import Checkpoint
 from mistralet.engine import LoadedModel, SamplingParams
+from mistralet.engine.repetition.watchdog import EVERY
 from mistralet.model import Prompt
 from support.letters import LetterTokenizer
 from support.random_models import TEXT, random_model
@@ -66,8 +67,8 @@ def test_kinds_of_work_have_their_own_bars() -> None:
 
 def test_every_counted_step_is_one_in_which_all_answers_get_on(loaded: LoadedModel) -> None:
     params = SamplingParams(temperature=0.7, max_tokens=40, ignore_eos=True, seed=1)
-    overhead, whole = step_overhead.measure(loaded, params, 4, 10)
-    assert len(overhead) == len(whole) == 10
+    overhead, whole = step_overhead.measure(loaded, params, 4, 2 * EVERY + 3)
+    assert len(overhead) == len(whole) == 2  # means of whole turns of the watchdogs
     assert all(0 < part < step for part, step in zip(overhead, whole, strict=True))
 
 

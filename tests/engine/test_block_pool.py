@@ -23,7 +23,8 @@ def store(pool: BlockPool, numbers: list[int]) -> list[Block]:
         before = blocks[-1].digest if blocks else ROOT
         assert before is not None
         part = numbers[begin : begin + BLOCK_SIZE]
-        pool.store(block, before, part, block_digest(before, part) if len(part) == BLOCK_SIZE else None)
+        pool.begin(block, before, part[0])
+        pool.store(block, part, block_digest(before, part) if len(part) == BLOCK_SIZE else None)
         blocks.append(block)
     return blocks
 

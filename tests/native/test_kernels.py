@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mistralet.native import kernels
-from mistralet.ops import linear, norm_linear, rms_norm
+from mistralet.ops import SCORE_BLOCK, linear, norm_linear, rms_norm, score
 from mistralet.quant import FORMATS, BlockFormat, QuantizedTensor, pack
 
 if kernels is None:
@@ -104,6 +104,33 @@ def test_several_matrices_take_the_normalised_rows_each_by_itself() -> None:
     for weight, result in zip(weights, norm_linear(x, norm, 1e-5, weights), strict=True):
         assert torch.equal(result, norm_linear(x, norm, 1e-5, [weight])[0])
         assert (result - linear(rms_norm(x, norm, 1e-5), weight)).norm() < 1e-3 * result.norm()
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("rows", [1, 130, 1300])
+@pytest.mark.parametrize("stored", ["Q4_1", "float32"])
+def test_scores_are_the_product_and_come_with_the_largest_of_each_block(
+    stored: str, rows: int, threads: int, instruction_set: str
+) -> None:
+    kernels.configure(threads, instruction_set)
+    matrix = random_matrix(FORMATS["Q4_1"], rows, 64)
+    weight = pack(matrix) if stored == "Q4_1" else matrix.dequantize()
+    x, norm = activations(5, 64), activations(1, 64, seed=2)[0]
+    scores, maxima = score(x, norm, 1e-5, weight)
+    assert torch.equal(scores, norm_linear(x, norm, 1e-5, [weight])[0])
+    assert maxima is not None
+    assert torch.equal(maxima, torch.stack([block.amax(-1) for block in scores.split(SCORE_BLOCK, -1)], -1))
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+def test_a_score_that_is_no_number_shows_in_its_block_alone(instruction_set: str) -> None:
+    kernels.configure(2, instruction_set)
+    weight = torch.ones(300, 32)
+    weight[200, 7] = torch.nan
+    _, maxima = score(torch.ones(2, 32), torch.ones(32), 1e-5, weight)
+    assert maxima is not None
+    assert maxima.isnan().tolist() == [[False, True, False]] * 2
 
 
 def test_4096_tokens_through_one_thread() -> None:

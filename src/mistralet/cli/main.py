@@ -14,6 +14,7 @@ from mistralet.cli.chat import chat
 from mistralet.cli.demo import demo
 from mistralet.cli.generate import generate
 from mistralet.cli.inspect import inspect
+from mistralet.cli.kv import app as kv
 from mistralet.cli.list_models import list_models
 from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., None]] = {
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, verb in VERBS.items():
     app.command(name)(verb)
+app.add_typer(kv, name="kv")
 
 
 def _print_version(wanted: bool) -> None:

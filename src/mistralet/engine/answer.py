@@ -29,7 +29,7 @@ class Answer:
         self.error: str | None = None
         self._stop_ids = params.stop_ids(tokenizer.stop_ids)
         self._decoder = StreamDecoder(tokenizer)
-        self._stop_strings = StopStrings(params.stop)
+        self._stop_strings = StopStrings(params.stop) if params.stop else None
 
     @property
     def left(self) -> int:
@@ -49,10 +49,15 @@ class Answer:
         if token in self._stop_ids:
             return self.end("stop")
         self.token_ids.append(token)
-        text = self._stop_strings.push(self._decoder.push(token))
+        text = self._decoder.push(token)
+        if self._stop_strings is not None:
+            text = self._stop_strings.push(text)
         verdict = self.watchdog.push(token)
-        self.bias = self.watchdog.bias() if verdict == "steer" else {}
-        if self._stop_strings.matched is not None:
+        if verdict == "steer":
+            self.bias = self.watchdog.bias()
+        elif self.bias:
+            self.bias = {}
+        if self._stop_strings is not None and self._stop_strings.matched is not None:
             self.finish_reason = "stop"
         elif self.matcher is not None and self.matcher.is_finished:
             text += self.end("stop")
@@ -65,7 +70,8 @@ class Answer:
     def end(self, reason: FinishReason) -> str:
         """End the answer; the text that was held back."""
         self.finish_reason = reason
-        return self._stop_strings.push(self._decoder.finish()) + self._stop_strings.finish()
+        rest = self._decoder.finish()
+        return rest if self._stop_strings is None else self._stop_strings.push(rest) + self._stop_strings.finish()
 
     def fail(self, error: str) -> str:
         """End the answer because of an error of its own, a sentence; the text that was held back."""

@@ -292,8 +292,6 @@ def _cancelled(request_id: str, index: int, stats: RequestStats) -> StepOutput:
         index=index,
         token_ids=[],
         text="",
-        logprobs=[],
-        prompt_logprobs=[],
         finish_reason="cancelled",
         error=None,
         stats=stats,

@@ -34,15 +34,15 @@ class BatchBuilder:
         for chunk in chunks:
             sequence, start = chunk.sequence, chunk.sequence.computed
             end = start + chunk.tokens
-            for image in sequence.request.prompt.images:
+            for image in sequence.images:
                 if image.start < end and start < image.end:
                     rows, first = self._image_rows(sequence, image, start, end)
                     places += [len(ids) + place - start for place in rows]
                     embeddings.append(self._encoded(image)[first : first + len(rows)])
             ids += sequence.ids[start:end]
             ids += chunk.draft
-            tokens = chunk.tokens + len(chunk.draft)
-            spans.append(Span(tokens, start + tokens, sequence.block_table))
+            end += len(chunk.draft)
+            spans.append(Span(end - start, end, sequence.block_table))
         images = ImageRows(torch.tensor(places), torch.cat(embeddings)) if places else None
         return ForwardBatch(torch.tensor(ids), PagedBatch(spans), images)
 

@@ -111,16 +111,22 @@ class BlockPool:
         if not block.contents:
             self._idle.move_to_end(block.index, last=False)
 
-    def store(self, block: Block, before: bytes, contents: Sequence[int], digest: bytes | None = None) -> None:
-        """Tell that the next tokens of a block are computed; from now on a prompt may find them.
+    def begin(self, block: Block, before: bytes, first: int) -> None:
+        """Tell what an empty block will begin with.
 
         Args:
             before: digest of the prefix up to the block's beginning.
+            first: its first token's contents.
+        """
+        block.before = before
+        self._by_start.setdefault((before, first), []).append(block)
+
+    def store(self, block: Block, contents: Sequence[int], digest: bytes | None = None) -> None:
+        """Tell that the next tokens of a block are computed; from now on a prompt may find them.
+
+        Args:
             digest: of the prefix that ends with the block, if these tokens fill it.
         """
-        if not block.contents and contents:
-            block.before = before
-            self._by_start.setdefault((before, contents[0]), []).append(block)
         block.contents.extend(contents)
         if digest is not None:
             block.digest = digest

@@ -174,15 +174,15 @@ class Engine:
         model_begun = time.perf_counter()
         hidden = self.model(batch, self.cache)
         self.drafter.follow(batch)
-        logits = self.model.logits(hidden[drawing_rows])
+        logits, maxima = self.model.score(hidden[drawing_rows])
         model_seconds = time.perf_counter() - model_begun
-        drawn = self.drawing.draw(logits)
+        drawn = self.drawing.draw(logits, maxima)
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [
-            self._advance(chunk, drawn.get(chunk.sequence, []), prompt_scores.get(chunk.sequence, []), ended)
-            for chunk in chunks
+            self._advance(chunk, tokens, prompt_scores.get(chunk.sequence, ()), ended)
+            for chunk, tokens in zip(chunks, drawn, strict=True)
         ]
         self._tell(
             "step",
@@ -253,10 +253,12 @@ class Engine:
                 self.cancel(request.id)
         return [Completion.of(outputs) for outputs in parts.values()]
 
-    def _advance(self, chunk: Chunk, drawn: list[Sampled], prompt_logprobs: list[Sampled], now: float) -> StepOutput:
+    def _advance(
+        self, chunk: Chunk, drawn: ListOf[Sampled], prompt_logprobs: ListOf[Sampled], now: float
+    ) -> StepOutput:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
-        self.drafter.learn(chunk, [sampled.token for sampled in drawn])
+        self.drafter.learn(chunk, drawn)
         before = len(answer.token_ids)
         text = ""
         for sampled in drawn:
@@ -266,7 +268,7 @@ class Engine:
                 break
         added = answer.token_ids[before:]
         sequence.extend(added)
-        self.scheduler.advance(sequence, chunk.tokens + max(0, len(added) - 1))
+        self.scheduler.advance(sequence, chunk.tokens + len(added[1:]))
         self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)
@@ -280,16 +282,11 @@ class Engine:
         logprobs: ListOf[Sampled] = (),
         prompt_logprobs: ListOf[Sampled] = (),
     ) -> StepOutput:
+        answer, request = sequence.answer, sequence.request
+        told = logprobs if request.params.logprobs is not None else ()
+        ended, stats = answer.finish_reason, sequence.stats
         return StepOutput(
-            request_id=sequence.request.id,
-            index=sequence.index,
-            token_ids=token_ids,
-            text=text,
-            logprobs=list(logprobs) if sequence.request.params.logprobs is not None else [],
-            prompt_logprobs=list(prompt_logprobs),
-            finish_reason=sequence.answer.finish_reason,
-            error=sequence.answer.error,
-            stats=sequence.stats,
+            request.id, sequence.index, token_ids, text, ended, stats, answer.error, told, prompt_logprobs
         )
 
     def _take_compiled(self) -> list[StepOutput]:
@@ -326,9 +323,11 @@ class Engine:
 
     def _count(self, chunk: Chunk, added: int, now: float) -> None:
         sequence, stats = chunk.sequence, chunk.sequence.stats
-        stats.read_tokens = min(sequence.computed, sequence.prompt_length)
-        stats.draft_tokens += len(chunk.draft)
-        stats.accepted_tokens += max(0, added - 1)
+        if stats.read_tokens < sequence.prompt_length:
+            stats.read_tokens = min(sequence.computed, sequence.prompt_length)
+        if chunk.draft:
+            stats.draft_tokens += len(chunk.draft)
+            stats.accepted_tokens += max(0, added - 1)
         if not added:
             return
         if not stats.output_tokens:

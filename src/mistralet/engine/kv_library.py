@@ -38,10 +38,10 @@ SECTION = SECTION_BLOCKS * BLOCK_SIZE  # tokens
 # Prompts shorter than this are read again as fast as they are found.
 SHORTEST = 512  # tokens
 DEFAULT_BYTES = 20 << 30
-_VERSION = 1
+_VERSION = 2
 _ALIGNMENT = 512
 _APART = 1000  # nanoseconds, between the sections of a prefix
-_LONGEST_HEADER = 1 << 16  # bytes
+LONGEST_HEADER = 1 << 16  # bytes
 # Sections that wait to be written, in memory; more are not kept.
 _WAITING = 64
 
@@ -54,11 +54,13 @@ class KVLibrary:
     Those of a prefix that is kept under a name stay. Several processes may use one folder.
     """
 
-    def __init__(self, folder: Path | None = None, max_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(self, folder: Path | None = None, max_bytes: int = DEFAULT_BYTES, model: str = "") -> None:
         """
         Args:
             folder: by default "kv" in the user's cache folder.
+            model: what people call the model whose prompts it will keep.
         """
+        self.model = model
         self.folder = folder or platformdirs.user_cache_path("mistralet") / "kv"
         self.max_bytes = max_bytes
         self.names = KeptNames(self.folder)
@@ -167,11 +169,12 @@ class KVLibrary:
         """The tensors of a section, mapped; None if it is not what it should be, which is told and removed."""
         try:
             with path.open("rb") as file:
-                line = file.readline(_LONGEST_HEADER)
+                line = file.readline(LONGEST_HEADER)
                 # Private, so that torch takes it for memory of its own; nothing is ever written to it.
                 data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             header = json.loads(line)
             checksum = header.pop("sha256")
+            header.pop("model")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
@@ -197,9 +200,8 @@ class KVLibrary:
     def _write(self, path: Path, tensors: list[Tensor], used: int) -> None:
         try:
             body = b"".join(tensor.contiguous().view(torch.uint8).numpy().tobytes() for tensor in tensors)
-            header = json.dumps(
-                _header_of(path.stem, tensors, len(body)) | {"sha256": hashlib.sha256(body).hexdigest()}
-            )
+            facts = _header_of(path.stem, tensors, len(body))
+            header = json.dumps(facts | {"model": self.model, "sha256": hashlib.sha256(body).hexdigest()})
             self.folder.mkdir(parents=True, exist_ok=True)
             require_room(self.folder, len(body))
             # Spaces, so that the tensors begin where they can be used as they lie.

@@ -36,5 +36,5 @@ class LoadSpec:
             self.options,
             name=loaded.identity,
             draft_model=load(self.draft, self.device).model if self.draft else None,
-            library=KVLibrary(max_bytes=self.library_bytes) if self.library_bytes else None,
+            library=KVLibrary(max_bytes=self.library_bytes, model=self.path.name) if self.library_bytes else None,
         )

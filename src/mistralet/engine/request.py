@@ -30,7 +30,7 @@ class Request:
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
-@dataclass
+@dataclass(slots=True)
 class RequestStats:
     """What an answer took; filled while it runs. Times are in seconds."""
 
@@ -62,9 +62,8 @@ class StepOutput:
     finish_reason: FinishReason | None
     stats: RequestStats  # of the whole answer; goes on changing while it runs
     error: str | None = None  # what failed, a sentence
-    logprobs: list[Sampled] = field(default_factory=list)  # of `token_ids`, if the request asks for them
-    # Of the prompt's tokens from the second on, if the request asks for them
-    prompt_logprobs: list[Sampled] = field(default_factory=list)
+    logprobs: Sequence[Sampled] = ()  # of `token_ids`, if the request asks for them
+    prompt_logprobs: Sequence[Sampled] = ()  # of the prompt's tokens from the second on, if the request asks for them
 
 
 @dataclass(frozen=True)

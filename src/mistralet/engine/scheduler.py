@@ -97,9 +97,11 @@ class Scheduler:
             block = begin // BLOCK_SIZE
             block_end = (block + 1) * BLOCK_SIZE
             stop = min(end, block_end)
-            before = sequence.digests[block - 1] if block else sequence.root
+            if begin % BLOCK_SIZE == 0:
+                before = sequence.digests[block - 1] if block else sequence.root
+                self.pool.begin(sequence.blocks[block], before, sequence.contents[begin])
             digest = sequence.digests[block] if stop == block_end else None
-            self.pool.store(sequence.blocks[block], before, sequence.contents[begin:stop], digest)
+            self.pool.store(sequence.blocks[block], sequence.contents[begin:stop], digest)
             begin = stop
         sequence.computed = end
 

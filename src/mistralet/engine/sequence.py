@@ -47,7 +47,8 @@ class Sequence:
         self.sampler_row = sampler_row
         self.root = root
         self.ids = list(request.prompt.ids)
-        self.contents = contents(request.prompt)
+        self.images = request.prompt.images
+        self.contents = contents(request.prompt) if request.prompt.images else self.ids
         self.state = State.WAITING
         self.scored = 0  # tokens of the prompt whose logprobs are told, if they are asked for
         self.computed = 0  # tokens whose keys and values are in the cache
@@ -84,7 +85,8 @@ class Sequence:
     def extend(self, tokens: list[int]) -> None:
         """Add tokens of the answer."""
         self.ids += tokens
-        self.contents += tokens
+        if self.contents is not self.ids:
+            self.contents += tokens
 
     def hold(self, block: Block) -> None:
         """Add a block to those the sequence owns."""

@@ -50,8 +50,11 @@ class MistralSmall(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 scores over the vocabulary: `[tokens, hidden_size]` to `[tokens, vocab_size]`."""
-        (scores,) = ops.norm_linear(hidden, self.norm.weight, self.norm.eps, [self.output.weight])
-        return scores.to(torch.float32)
+        return self.score(hidden)[0]
+
+    def score(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`logits`, and where they cost nothing the largest of each block of a row (see `ops.score`)."""
+        return ops.score(hidden, self.norm.weight, self.norm.eps, self.output.weight)
 
     def encode_images(self, images: list[Tensor]) -> list[Tensor]:
         """Rows that take the place of each image's tokens.

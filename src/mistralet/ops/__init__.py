@@ -3,13 +3,14 @@
 from mistralet.ops.activation import gelu, swiglu
 from mistralet.ops.attention import attend, rotate_and_store
 from mistralet.ops.blocks import attention_block, feed_forward_block
-from mistralet.ops.linear import Matrix, embedding, linear, norm_linear
+from mistralet.ops.linear import SCORE_BLOCK, Matrix, embedding, linear, norm_linear, score
 from mistralet.ops.norm import rms_norm
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary, rotary_table, rotary_table_2d
 
 __all__ = [
     "BLOCK_SIZE",
+    "SCORE_BLOCK",
     "LayerCache",
     "Matrix",
     "PagedBatch",
@@ -27,5 +28,6 @@ __all__ = [
     "rotary_table",
     "rotary_table_2d",
     "rotate_and_store",
+    "score",
     "swiglu",
 ]

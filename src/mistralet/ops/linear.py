@@ -13,6 +13,8 @@ from mistralet.native import kernels
 from mistralet.ops.norm import rms_norm
 from mistralet.quant import PackedTensor, QuantizedTensor
 
+SCORE_BLOCK = 128  # native/weights.h
+
 Matrix = Tensor | QuantizedTensor | PackedTensor
 
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
@@ -60,6 +62,33 @@ def norm_linear(x: Tensor, norm: Tensor, eps: float, weights: Sequence[Matrix]) 
         return _multiply(x, weights, norm=norm, eps=eps)
     normed = rms_norm(x, norm, eps)
     return [linear(normed, weight) for weight in weights]
+
+
+def score(x: Tensor, norm: Tensor, eps: float, weight: Matrix) -> tuple[Tensor, Tensor | None]:
+    """Scores over a vocabulary, `rms_norm(x) @ weight.T`, and the largest of each block of `SCORE_BLOCK` in a row.
+
+    The kernels find the largest ones while the scores are still in the processor's caches; a sampler need not read all
+    scores for them again. A block's is NaN if any of its scores is.
+
+    Args:
+        x: `[tokens, in_features]`.
+        norm: weight of the normalisation, `[in_features]`.
+        weight: `[vocab_size, in_features]`.
+
+    Returns:
+        Float32 `[tokens, vocab_size]`; float32 `[tokens, blocks]`, or None where the kernels do not multiply.
+    """
+    if x.dtype != torch.float32 or not are_native(x, [weight]):
+        (scores,) = norm_linear(x, norm, eps, [weight])
+        return scores.to(torch.float32), None
+    assert kernels is not None
+    tokens, columns = x.shape
+    wide, wide_norm = x.contiguous(), norm.to(torch.float32).contiguous()
+    scores = torch.empty(tokens, weight.shape[0])
+    maxima = torch.empty(tokens, -(-weight.shape[0] // SCORE_BLOCK))
+    pointers = (scores.data_ptr(), maxima.data_ptr(), wide.data_ptr())
+    kernels.score(handle(weight), *pointers, tokens, columns, wide_norm.data_ptr(), eps)
+    return scores, maxima
 
 
 def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 from mistralet.engine import SamplingParams
 from mistralet.engine.sampling import Sampled, Sampler, SamplerRow
 from mistralet.native import kernels
+from mistralet.ops import SCORE_BLOCK
 
 VOCAB = 1000
 CHANGES: list[dict[str, Any]] = [
@@ -70,6 +71,19 @@ def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(threads
     assert all(result == results[0] for result in results)
     kernels.configure(2, kernels.instruction_sets()[0])
     assert sample(list(range(60))) == results[0]
+
+
+@pytest.mark.parametrize("use_native", [True, False])
+def test_known_maxima_change_nothing(use_native: bool) -> None:
+    numbers = list(range(60))
+    scores = torch.stack([scores_of(number) for number in numbers])
+    scores[7, 400] = torch.nan
+    scores[9, 400] = torch.inf
+    scores[11] = -torch.inf
+    maxima = torch.stack([block.amax(-1) for block in scores.split(SCORE_BLOCK, -1)], -1)
+    known = Sampler(use_native)(scores, [row_of(number) for number in numbers], maxima)
+    assert known == Sampler(use_native)(scores, [row_of(number) for number in numbers])
+    assert [place for place, sampled in enumerate(known) if sampled.problem] == [7, 9, 11]
 
 
 @settings(deadline=None, max_examples=25)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mistralet.config import KVType
 from mistralet.engine import Engine, EngineOptions, Request, SamplingParams
+from mistralet.engine.sampling import Sampled
 from mistralet.engine.scheduler import Chunk
 from mistralet.engine.speculation import DraftModel, PromptLookup
 from mistralet.engine.speculation.drafter import StepGain
@@ -133,7 +134,8 @@ def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() 
         lookup.begin(1)
         chunk = Chunk(sequence, 1, lookup.length(sequence))
         lookup.draft([chunk])
-        lookup.learn(chunk, [*chunk.draft, 99] if comes_true and chunk.draft else [WORDS[0] if comes_true else 99])
+        came = [*chunk.draft, 99] if comes_true and chunk.draft else [WORDS[0] if comes_true else 99]
+        lookup.learn(chunk, [Sampled(token) for token in came])
         return len(chunk.draft)
 
     assert guess(comes_true=False) > 0
@@ -155,7 +157,7 @@ def test_a_moment_in_which_guesses_were_dear_is_forgotten() -> None:
         lookup.begin(1)
         chunk = Chunk(sequence, 1, lookup.length(sequence))
         lookup.draft([chunk])
-        lookup.learn(chunk, [*chunk.draft, 99] if chunk.draft else [WORDS[0]])
+        lookup.learn(chunk, [Sampled(token) for token in ([*chunk.draft, 99] if chunk.draft else [WORDS[0]])])
         lookup.record(1 + len(chunk.draft), 1.0 + 0.1 * len(chunk.draft))
         guessed.append(len(chunk.draft))
     assert guessed[:10] == [0] * 10

@@ -16,11 +16,15 @@ Verdict = Literal["ok", "steer", "stop"]
 
 TAIL = 4096  # tokens that are kept at least, and twice as many at most
 STEERED_TOKENS = 48  # for which one alarm biases the sampler
+# Tokens between two looks at an output. What is known of one has left the processor's caches when its next token comes,
+# so eight at once take little longer than one; and an endless output is as endless seven tokens later.
+EVERY = 8
 ATTEMPTS = 2  # to steer, then the next alarm stops
 PENALTY = 10.0  # taken off the logit of each token that would go on with the loop
 
 # For each kind of novelty, what it adds to each sum.
 _STEPS = tuple(zip(*(budget.weights for budget in BUDGETS), strict=True))
+_SPACE = int(Kind.SPACE)
 _LIMITS = tuple(budget.limit for budget in BUDGETS)
 
 
@@ -45,6 +49,7 @@ class RepetitionWatchdog:
         self._began = [0] * len(BUDGETS)  # the token since which each sum is above 0
         self._ids: list[int] = []  # the last tokens
         self._size = 0  # tokens so far
+        self._read = 0  # of them, looked at
         self._steered_until = 0
 
     def push(self, token_id: int) -> Verdict:
@@ -62,11 +67,12 @@ class RepetitionWatchdog:
             began = self._size - size * self.params.min_count
             self.finding = Finding("pattern", began, self._size, size, 1.0)
             return "stop"
-        if self._watches:
-            alarm = self._read(token_id)
+        is_steered = self._size < self._steered_until
+        if self._watches and (is_steered or self._size - self._read == EVERY):
+            alarm = self._catch_up()
             if alarm is not None:
                 return self._raise_alarm(alarm)
-        return "steer" if self._size < self._steered_until else "ok"
+        return "steer" if is_steered else "ok"
 
     def bias(self) -> dict[int, float]:
         """What to add to the logits of the next token: takes away from all that came after the last token before.
@@ -89,19 +95,21 @@ class RepetitionWatchdog:
         twin._sums, twin._began, twin._ids = self._sums.copy(), self._began.copy(), self._ids.copy()
         return twin
 
-    def _read(self, token_id: int) -> int | None:
-        """Cut a token into units; the number of the budget that is overdrawn by one of them, if any is."""
+    def _catch_up(self) -> int | None:
+        """Cut the tokens that were not read into units; the number of the first budget that they overdraw, if any."""
         alarm = None
-        for kind, content, glued in self._parts[token_id]:
-            if glued and kind == self._kind and len(self._unit) + len(content) <= LONGEST[kind]:
-                self._unit += content
-                continue
-            if self._unit:
-                overdrawn = self._judge()
-                alarm = overdrawn if alarm is None else alarm
-            # A single blank is part of what follows; a second one makes it white space.
-            is_blank = kind == Kind.SPACE and glued and self._kind != Kind.SPACE
-            self._kind, self._unit = kind, b"" if is_blank else content
+        for token_id in self._ids[self._read - self._size :]:
+            self._read += 1
+            for kind, content, glued in self._parts[token_id]:
+                if glued and kind == self._kind and len(self._unit) + len(content) <= LONGEST[kind]:
+                    self._unit += content
+                    continue
+                if self._unit:
+                    overdrawn = self._judge()
+                    alarm = overdrawn if alarm is None else alarm
+                # A single blank is part of what follows; a second one makes it white space.
+                is_blank = kind == _SPACE and glued and self._kind != _SPACE
+                self._kind, self._unit = kind, b"" if is_blank else content
         return alarm
 
     def _judge(self) -> int | None:
@@ -113,7 +121,7 @@ class RepetitionWatchdog:
             total = sums[number] + step
             if total <= 0:
                 total = 0.0
-                self._began[number] = self._size
+                self._began[number] = self._read
             elif overdrawn is None and total > _LIMITS[number] and total >= TURNS * self._model.distance:
                 overdrawn = number
             sums[number] = total

@@ -21,53 +21,63 @@ _CHANGES = struct.Struct("=Qq QQq QQq Qq Qq Qq".replace(" ", ""))
 _SETTINGS = struct.Struct("=qddqqffffffii")
 _TOKEN = struct.Struct("=ii")  # the last of the settings
 _NO_CHANGES = bytes(_CHANGES.size)
-# Those of Sampled and Candidate (native/sample.h).
-_SAMPLED = np.dtype([("token", np.int32), ("problem", np.int32), ("logprob", np.float32)])
+# Those of Candidate (native/sample.h).
 _CANDIDATE = np.dtype([("logprob", np.float32), ("token", np.int32)])
 _PROBLEMS = (None, NOT_A_NUMBER, NOTHING_ALLOWED)
 
 
-def sample(scores: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
-    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; what it forbids may be overwritten."""
+def sample(scores: Tensor, rows: Sequence[SamplerRow], maxima: Tensor | None = None) -> list[Sampled]:
+    """A token for each row of `scores`, float32 `[rows, vocab_size]` on the CPU; what it forbids may be overwritten.
+
+    Args:
+        maxima: of the blocks of scores, if they are known (see `ops.score`).
+    """
     parts: list[bytes] = []
     used: list[ScoreChanges] = []  # the arrays live as long as the kernel reads them
     for row in rows:
-        changes = row.changes()
-        settings = row.packed_settings
-        if settings is None:
-            settings = row.packed_settings = _pack_settings(row.params)
-        parts.append(_PLACE.pack(row.params.seed, row.index))
-        if changes is None:
-            parts.append(_NO_CHANGES)
-        else:
-            parts.append(_pack_changes(changes))
+        index = row.index
+        plain = row.packed_plain
+        if plain is None:
+            plain = row.packed_plain = _NO_CHANGES + _pack_settings(row.params)
+        parts.append(_PLACE.pack(row.params.seed, index))
+        if row.changes_at(index):
+            changes = row.changes(index)
             used.append(changes)
-        parts.append(settings)
-    return _call(scores, parts, [row.params.logprobs for row in rows])
+            parts += (_pack_changes(changes), plain[len(_NO_CHANGES) :])
+        else:
+            parts.append(plain)
+    return _call(scores, maxima, parts, [row.params.logprobs for row in rows])
 
 
 def score(scores: Tensor, tokens: Sequence[int], alternatives: int) -> list[Sampled]:
     """The logprobs of one token in each row of `scores`, and of the likeliest ones."""
     nothing = _NO_CHANGES + _SETTINGS.pack(0, 0, 0, 0, alternatives, *[0.0] * 6, 0, 0)[: -_TOKEN.size]
     parts = [_PLACE.pack(0, 0) + nothing + _TOKEN.pack(token, 0) for token in tokens]
-    return _call(scores, parts, [alternatives] * len(tokens))
+    return _call(scores, None, parts, [alternatives] * len(tokens))
 
 
-def _call(scores: Tensor, rows: list[bytes], alternatives: list[int | None]) -> list[Sampled]:
+def _call(scores: Tensor, maxima: Tensor | None, rows: list[bytes], alternatives: list[int | None]) -> list[Sampled]:
     assert kernels is not None
-    out = np.empty(len(alternatives), _SAMPLED)
-    likeliest = np.empty(sum(count or 0 for count in alternatives), _CANDIDATE)
-    packed = np.frombuffer(b"".join(rows), np.uint8)
-    kernels.sample(scores.data_ptr(), scores.shape[1], _address(packed), len(out), _address(out), _address(likeliest))
-    return list(_results(out, likeliest, alternatives, scores.shape[1]))
+    known = 0 if maxima is None else maxima.data_ptr()
+    vocab_size, packed = scores.shape[1], b"".join(rows)
+    room = sum(count or 0 for count in alternatives)
+    if not room:
+        drawn = kernels.sample(scores.data_ptr(), vocab_size, known, packed, 0)
+        return list(_results(drawn, [], alternatives, vocab_size))
+    likeliest = np.empty(room, _CANDIDATE)
+    drawn = kernels.sample(scores.data_ptr(), vocab_size, known, packed, _address(likeliest))
+    top = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
+    return list(_results(drawn, top, alternatives, vocab_size))
 
 
 def _results(
-    out: NDArray[np.void], likeliest: NDArray[np.void], alternatives: list[int | None], vocab_size: int
+    drawn: list[tuple[int, int, float]],
+    top: list[tuple[int, float]],
+    alternatives: list[int | None],
+    vocab_size: int,
 ) -> Iterator[Sampled]:
-    top: list[tuple[int, float]] = list(zip(likeliest["token"].tolist(), likeliest["logprob"].tolist(), strict=True))
     first = 0
-    for (token, problem, logprob), count in zip(out.tolist(), alternatives, strict=True):
+    for (token, problem, logprob), count in zip(drawn, alternatives, strict=True):
         if problem:
             yield Sampled(-1, problem=_PROBLEMS[problem])
         elif count is None:

@@ -78,9 +78,9 @@ def score(scores: Tensor, token: int, alternatives: int) -> Sampled:
 def changed_scores(scores: Tensor, row: SamplerRow) -> Tensor:
     """The scores after all that the request does to them; a copy."""
     scores = scores.clone()
-    changes = row.changes()
-    if changes is None:
+    if not row.changes_at(row.index):
         return scores
+    changes = row.changes(row.index)
     _penalise_seen(scores, row.params, changes)
     if changes.tokens:
         breakers = changes.breakers

@@ -52,8 +52,9 @@ class SamplerRow:
         self.params = params
         self.allowed: TokenBits | None = None
         self.bias: Mapping[int, float] | None = None
-        self.packed_settings: bytes | None = None  # the parameters as the kernel reads them, once it has
+        self.packed_plain: bytes | None = None  # the row without changes as the kernel reads it, once it has
         self._sequence = _Sequence(params, prompt_ids, output_ids)
+        self._output_ids = output_ids
         self._drafted: tuple[int, ...] = ()
         self._static_biases = _Biases(params.logit_bias)
         self._stop_ids = array("i", sorted(params.stop_ids(stop_ids)))
@@ -63,7 +64,7 @@ class SamplerRow:
     @property
     def index(self) -> int:
         """Which of the output's tokens is to be chosen."""
-        return len(self._sequence.output_ids) + len(self._drafted)
+        return len(self._output_ids) + len(self._drafted)
 
     def after(self, drafted: Sequence[int]) -> SamplerRow:
         """The row of the same sequence after some tokens that are not accepted yet."""
@@ -71,11 +72,13 @@ class SamplerRow:
         row.__dict__.update(self.__dict__, _drafted=self._drafted + tuple(drafted), allowed=None, bias=None)
         return row
 
-    def changes(self) -> ScoreChanges | None:
-        """What is done to the scores now; None for nothing."""
-        too_early = self.index < self.params.min_tokens
-        if not (self._changes_always or too_early or self.bias or self.allowed is not None):
-            return None
+    def changes_at(self, index: int) -> bool:
+        """Whether anything is done to the scores before the output's token of that index is chosen."""
+        return bool(self._changes_always or self.bias or self.allowed is not None or index < self.params.min_tokens)
+
+    def changes(self, index: int) -> ScoreChanges:
+        """What is done to the scores before the output's token of that index is chosen."""
+        too_early = index < self.params.min_tokens
         seen = self._sequence.seen(self._drafted)
         biases = self._static_biases
         if self.bias:

@@ -23,19 +23,20 @@ class Sampler:
     def __init__(self, use_native: bool = True) -> None:
         self._use_native = use_native and kernels is not None
 
-    def __call__(self, logits: Tensor, rows: Sequence[SamplerRow]) -> list[Sampled]:
+    def __call__(self, logits: Tensor, rows: Sequence[SamplerRow], maxima: Tensor | None = None) -> list[Sampled]:
         """One token for each row.
 
         Args:
             logits: float32 `[rows, vocab_size]`, on any device. On the CPU they are worked on in place: afterwards,
                 those of tokens that the row's `allowed` forbids may be -inf.
             rows: the sequence of each. A sequence may come several times, with other drafted tokens.
+            maxima: the largest logits of each block of a row, if they are known (see `ops.score`): saves time.
         """
         if len(logits) != len(rows):
             raise ValueError(f"{len(logits)} rows of logits were given for {len(rows)} sequences")
         scores = _on_cpu(logits)
         if self._use_native:
-            return native.sample(scores, rows)
+            return native.sample(scores, rows, maxima)
         return [reference.sample(*pair) for pair in zip(scores, rows, strict=True)]
 
     def prompt_logprobs(self, logits: Tensor, ids: Sequence[int], alternatives: int) -> list[Sampled]:
@@ -55,4 +56,6 @@ class Sampler:
 
 
 def _on_cpu(logits: Tensor) -> Tensor:
+    if logits.is_cpu and logits.dtype is torch.float32 and logits.is_contiguous():
+        return logits
     return logits.to("cpu", torch.float32).contiguous()

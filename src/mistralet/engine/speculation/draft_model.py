@@ -16,6 +16,7 @@ from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import PagedBatch, Span
 
 if TYPE_CHECKING:
+    from mistralet.engine.sampling import Sampled
     from mistralet.engine.scheduler import Chunk
     from mistralet.engine.sequence import Sequence
 
@@ -108,7 +109,7 @@ class DraftModel(Drafter):
         """See `Drafter`. Images are seen by the large model only."""
         self.model(replace(batch, images=None), self.cache)
 
-    def learn(self, chunk: Chunk, drawn: ListOf[int]) -> None:
+    def learn(self, chunk: Chunk, drawn: ListOf[Sampled]) -> None:
         """See `Drafter`."""
         if chunk.draft and drawn:
             right = len(drawn) - 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mistralet.engine.speculation.step_cost import StepCost
 
 if TYPE_CHECKING:
+    from mistralet.engine.sampling import Sampled
     from mistralet.engine.scheduler import Chunk
     from mistralet.engine.sequence import Sequence
     from mistralet.model import ForwardBatch
@@ -34,7 +35,7 @@ class Drafter:
     def follow(self, batch: ForwardBatch) -> None:
         """The model has run over a batch."""
 
-    def learn(self, chunk: Chunk, drawn: ListOf[int]) -> None:
+    def learn(self, chunk: Chunk, drawn: ListOf[Sampled]) -> None:
         """A chunk led to these tokens: what of the guess was right, and one more."""
 
     def record(self, rows: int, seconds: float) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mistralet.engine.speculation.drafter import MOST_TOKENS, Drafter, StepGain
 
 if TYPE_CHECKING:
+    from mistralet.engine.sampling import Sampled
     from mistralet.engine.scheduler import Chunk
     from mistralet.engine.sequence import Sequence
 
@@ -96,12 +97,12 @@ class PromptLookup(Drafter):
             if chunk.draft_room:
                 chunk.draft.extend(self._states[chunk.sequence].guess[: chunk.draft_room])
 
-    def learn(self, chunk: Chunk, drawn: ListOf[int]) -> None:
+    def learn(self, chunk: Chunk, drawn: ListOf[Sampled]) -> None:
         """See `Drafter`."""
         state = self._states.get(chunk.sequence)
         if state is None or not state.guess or not drawn:
             return
-        right = len(drawn) - 1 if chunk.draft else int(drawn[0] == state.guess[0])
+        right = len(drawn) - 1 if chunk.draft else int(drawn[0].token == state.guess[0])
         # All that was guessed came: nothing is known of a token after it.
         state.learn(right, wrong=int(right < max(1, len(chunk.draft))))
         state.guess = []
