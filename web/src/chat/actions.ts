@@ -1,0 +1,133 @@
+/** All that the reader can do. */
+
+import type { AssistantMessage, Attachment, ToolCall, ToolMessage, UserMessage } from "../conversation/messages";
+import type { Options } from "../conversation/options";
+import { append, type Conversation, select, titleOf } from "../conversation/tree";
+import * as database from "../storage/database";
+import { lastOptions } from "../storage/preferences";
+import { generate } from "./generate";
+import { forget, put, saveNow, unloadOthers, update, write } from "./keep";
+import { current, currentId, loaded, model, notify, options, path, running } from "./state";
+
+export function newChat(): void {
+  open(null);
+}
+
+/** Show a conversation; the address bar keeps which, so that reload and back work. */
+export function open(id: string | null): void {
+  location.hash = id === null ? "" : `#/${id}`;
+}
+
+/** Show what the address bar names. */
+export async function showAddress(): Promise<void> {
+  const id = location.hash.slice(2) || null;
+  if (id !== null && !loaded.value[id]) {
+    const found = await database.load(id).catch(() => undefined);
+    if (!found) return open(null);
+    put(interrupted(found));
+  }
+  currentId.value = id;
+  unloadOthers();
+}
+
+/** An answer that was being written when the page went away has ended where it is. */
+function interrupted(conversation: Conversation): Conversation {
+  const messages = conversation.messages.map((message) =>
+    message.role === "assistant" && message.finish === null ? { ...message, finish: "stopped", toolCalls: [] } : message,
+  );
+  return { ...conversation, messages };
+}
+
+export function send(text: string, attachments: Attachment[]): void {
+  const conversation = current.value ?? begin(titleOf(text, attachments[0]?.name ?? "New chat"));
+  const message: UserMessage = { ...node(conversation.leaf, text), role: "user", attachments };
+  put(append(conversation, message));
+  if (currentId.value !== conversation.id) {
+    currentId.value = conversation.id;
+    open(conversation.id);
+  }
+  answer(conversation.id, message.id);
+}
+
+export function stop(): void {
+  if (currentId.value !== null) running.value.get(currentId.value)?.abort();
+}
+
+/** Have another answer beside this one. */
+export function regenerate(message: AssistantMessage): void {
+  if (currentId.value !== null && message.parent !== null) answer(currentId.value, message.parent);
+}
+
+/** Send the request of a failed answer again, into the same message. */
+export function retry(message: AssistantMessage): void {
+  if (currentId.value !== null) void generate(currentId.value, message.id);
+}
+
+/** Put another version beside a message; the model answers one of the reader. */
+export function edit(message: UserMessage | AssistantMessage, text: string): void {
+  if (!current.value) return;
+  const version = { ...message, ...node(message.parent, text) };
+  const id = current.value.id;
+  update(id, (conversation) => append(conversation, version));
+  if (version.role === "user") answer(id, version.id);
+}
+
+export function showVersion(id: string): void {
+  if (current.value) update(current.value.id, (conversation) => select(conversation, id));
+}
+
+/** Give a call its result; when the last one of an answer has it, the model goes on. */
+export function answerCall(message: AssistantMessage, call: ToolCall, text: string, refused: boolean): void {
+  if (!current.value) return;
+  const id = current.value.id;
+  const result: ToolMessage = { ...node(current.value.leaf, text), role: "tool", callId: call.id, refused };
+  update(id, (conversation) => append(conversation, result));
+  const answered = new Set(path.value.filter((other) => other.role === "tool").map((other) => other.callId));
+  if (message.toolCalls.every((other) => answered.has(other.id))) answer(id, result.id);
+}
+
+export function setOptions(change: Partial<Options>): void {
+  const next = { ...options.value, ...change };
+  lastOptions.value = next;
+  if (current.value) update(current.value.id, (conversation) => ({ ...conversation, options: next }));
+}
+
+export async function rename(id: string, title: string): Promise<void> {
+  const conversation = loaded.value[id] ?? (await database.load(id));
+  if (!conversation) return;
+  const renamed = { ...conversation, title: title.trim() || conversation.title };
+  if (loaded.value[id]) put(renamed);
+  await write(renamed);
+}
+
+export async function remove(id: string): Promise<void> {
+  const conversation = loaded.value[id] ?? (await database.load(id));
+  running.value.get(id)?.abort();
+  await forget(id);
+  if (currentId.value === id) newChat();
+  if (conversation) notify(`Deleted “${conversation.title}”.`, { label: "Undo", run: () => void write(interrupted(conversation)) });
+}
+
+function answer(conversationId: string, parent: string): void {
+  const message: AssistantMessage = {
+    ...node(parent, ""),
+    ...{ role: "assistant", model: model.value?.id ?? "", toolCalls: [], finish: null, usage: null, timing: null, failure: null },
+  };
+  update(conversationId, (conversation) => append(conversation, message));
+  void saveNow(conversationId);
+  void generate(conversationId, message.id);
+}
+
+function begin(title: string): Conversation {
+  const now = Date.now();
+  return { id: newId(), title, created: now, updated: now, options: options.value, messages: [], leaf: null };
+}
+
+function node(parent: string | null, text: string): { id: string; parent: string | null; created: number; text: string } {
+  return { id: newId(), parent, created: Date.now(), text };
+}
+
+/** Not `crypto.randomUUID`, which a page that came over plain HTTP from another machine lacks. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,23 @@
+import { render } from "preact";
+import "@fontsource-variable/instrument-sans/wght.css";
+import "@fontsource-variable/geist-mono/wght.css";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/layout.css";
+import "./styles/messages.css";
+import "./styles/prose.css";
+import "./styles/panels.css";
+import { showAddress } from "./chat/actions";
+import { connect } from "./chat/connect";
+import { refreshList, saveAll } from "./chat/keep";
+import { handleKey } from "./chat/shortcuts";
+import { App } from "./view/App";
+
+addEventListener("hashchange", () => void showAddress());
+addEventListener("keydown", handleKey);
+addEventListener("pagehide", saveAll);
+
+render(<App />, document.getElementById("app")!);
+void connect();
+void refreshList();
+void showAddress();
