@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 import { seal } from "./plugins/seal.ts";
 import { thirdParty } from "./plugins/third-party.ts";
 
@@ -13,5 +13,4 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/v1": process.env.MISTRALET_URL ?? "http://127.0.0.1:8000" } },
-  test: { environment: "jsdom" },
 });

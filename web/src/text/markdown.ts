@@ -52,6 +52,7 @@ const ALLOWED = {
   ],
   ALLOWED_ATTR: ["class", "href", "target", "rel", "type", "tabindex", "role", "aria-label", "start", "checked", "disabled"],
   ALLOWED_URI_REGEXP: SAFE_ADDRESS,
+  ADD_URI_SAFE_ATTR: ["target", "rel", "type", "tabindex", "role", "start", "checked", "disabled"], // no addresses
 };
 
 export interface Block {

@@ -37,9 +37,9 @@ export const AnswerView = memo(function AnswerView({ message, results, last }: P
       {!writing && (
         <div class="message-actions">
           <Versions message={message} />
-          <CopyButton text={message.text} />
+          {message.text && <CopyButton text={message.text} />}
           <IconButton icon={RefreshCw} size={16} label="Regenerate" disabled={busy.value} onClick={() => regenerate(message)} />
-          <IconButton icon={Pencil} size={16} label="Edit answer" disabled={busy.value} onClick={() => (editing.value = true)} />
+          {message.text && <IconButton icon={Pencil} size={16} label="Edit answer" disabled={busy.value} onClick={() => (editing.value = true)} />}
           <Figures message={message} />
         </div>
       )}
@@ -77,5 +77,5 @@ function Figures({ message: { usage, timing, finish, failure } }: { message: Ass
     usage && `${usage.completion.toLocaleString("en")} token${usage.completion === 1 ? "" : "s"}`,
     finish !== null && timing && `first after ${(timing.first / 1000).toFixed(timing.first < 9950 ? 1 : 0)} s`,
   ].filter(Boolean);
-  return <span class="figures">{parts.join(" · ")}</span>;
+  return <span class="figures">{parts.map((part) => String(part).replaceAll(" ", "\u00a0")).join(" · ")}</span>;
 }

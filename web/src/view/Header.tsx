@@ -11,8 +11,10 @@ export function Header() {
     <header class="header">
       <IconButton icon={PanelLeft} label={open ? "Hide conversations" : "Show conversations"} onClick={() => (sidebarOpen.value = !open)} />
       {!open && <IconButton icon={SquarePen} label="New chat" onClick={newChat} />}
-      <h1 class="header-title">{current.value?.title ?? ""}</h1>
-      <ModelName />
+      <div class="header-text">
+        <h1>{current.value?.title ?? ""}</h1>
+        <ModelName />
+      </div>
       <IconButton icon={Settings2} label="Settings" class="settings-button" pressed={settings} onClick={() => (panel.value = settings ? null : "settings")} />
     </header>
   );

@@ -26,7 +26,7 @@ export const QuestionView = memo(function QuestionView({ message }: { message: U
       )}
       <div class="message-actions">
         <Versions message={message} />
-        <CopyButton text={message.text} />
+        {message.text && <CopyButton text={message.text} />}
         <IconButton icon={Pencil} size={16} label="Edit" class="edit-question" disabled={busy.value} onClick={() => (editing.value = true)} />
       </div>
     </article>

@@ -15,16 +15,16 @@ const STARTERS = [
 
 /** Long lines that a wind draws. */
 const LINES = [
-  "M-40 90C180 40 330 150 560 96S900 30 1240 92",
-  "M-40 150C220 110 360 200 600 150S980 100 1240 160",
-  "M-40 214C160 180 420 262 640 210S1000 168 1240 226",
-  "M-40 280C240 250 380 322 660 276S1020 236 1240 288",
+  "M-40 46C180 10 330 96 560 50S900 8 1240 52",
+  "M-40 92C220 60 360 134 600 94S980 50 1240 98",
+  "M-40 134C160 104 420 176 640 138S1000 98 1240 148",
+  "M-40 172C240 148 380 206 660 174S1020 140 1240 182",
 ];
 
 export function Welcome() {
   return (
     <div class="welcome">
-      <svg class="wind" viewBox="0 0 1200 360" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+      <svg class="wind" viewBox="0 0 1200 220" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
         {LINES.map((line) => (
           <path key={line} d={line} pathLength={100} />
         ))}
