@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -30,3 +33,17 @@ def find_chromium() -> str | None:
 def launch(playwright: Playwright, path: str | None) -> Browser:
     """Start a Chromium without a window."""
     return playwright.chromium.launch(executable_path=path, headless=True, args=_ARGUMENTS)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all tests; each opens its own context in it."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium on this machine; scripts/install-chromium.sh installs it")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright, path)
+        yield browser
+        browser.close()

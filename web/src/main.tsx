@@ -7,7 +7,7 @@ import "./styles/layout.css";
 import "./styles/messages.css";
 import "./styles/prose.css";
 import "./styles/panels.css";
-import { showAddress } from "./chat/actions";
+import { showAddress, stopAll } from "./chat/actions";
 import { connect } from "./chat/connect";
 import { refreshList, saveAll } from "./chat/keep";
 import { handleKey } from "./chat/shortcuts";
@@ -15,7 +15,10 @@ import { App } from "./view/App";
 
 addEventListener("hashchange", () => void showAddress());
 addEventListener("keydown", handleKey);
-addEventListener("pagehide", saveAll);
+addEventListener("pagehide", () => {
+  stopAll();
+  saveAll();
+});
 
 render(<App />, document.getElementById("app")!);
 void connect();

@@ -53,6 +53,11 @@ export function stop(): void {
   if (currentId.value !== null) running.value.get(currentId.value)?.abort();
 }
 
+/** The page goes away; without this, that its connections end would be taken for the server's fault. */
+export function stopAll(): void {
+  running.value.forEach((controller) => controller.abort());
+}
+
 /** Have another answer beside this one. */
 export function regenerate(message: AssistantMessage): void {
   if (currentId.value !== null && message.parent !== null) answer(currentId.value, message.parent);

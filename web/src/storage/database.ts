@@ -57,6 +57,8 @@ function database(): Promise<IDBDatabase> {
 async function within<T>(mode: IDBTransactionMode, work: (transaction: IDBTransaction) => IDBRequest<T>): Promise<T> {
   const transaction = (await database()).transaction(STORES, mode);
   const request = work(transaction);
+  // Without this, what is written while the page goes away would be lost.
+  transaction.commit();
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = () => reject(transaction.error);

@@ -75,7 +75,11 @@ function Figures({ message: { usage, timing, finish, failure } }: { message: Ass
     finish !== null && !failure && ENDINGS[finish],
     rate && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} tokens/s`,
     usage && `${usage.completion.toLocaleString("en")} token${usage.completion === 1 ? "" : "s"}`,
-    finish !== null && timing && `first after ${(timing.first / 1000).toFixed(timing.first < 9950 ? 1 : 0)} s`,
+    finish !== null && timing && `first after ${duration(timing.first)}`,
   ].filter(Boolean);
   return <span class="figures">{parts.map((part) => String(part).replaceAll(" ", "\u00a0")).join(" · ")}</span>;
+}
+
+function duration(ms: number): string {
+  return ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
 }

@@ -50,7 +50,8 @@ function useFollowing(lastId: string | undefined) {
 
   const toEnd = (): void => {
     following.current = true;
-    scroller.current!.scrollTop = scroller.current!.scrollHeight;
+    // The last size may be reported when the thread is gone already.
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior: "instant" });
   };
 
   useEffect(() => {
