@@ -40,6 +40,7 @@ def cache_bytes(layers=40, kv_heads=8, head_dim=128, bits=16):
 
 With the defaults that is `163840`: a page of 500 tokens takes 78 MiB.
 """
+SENTENCE = "The wind comes down the valley of the Rhône, and takes the clouds with it."
 TOOLS = """[
   {
     "name": "find_trains",
@@ -69,7 +70,8 @@ def main() -> None:
             _talk(server, page)
             _save(page, folder / f"chat-{theme}.webp")
             page.context.close()
-        for name, scene in {"image": _image, "tool-call": _tool_call, "settings": _settings, "failure": _failure}.items():
+        scenes = {"image": _image, "tool-call": _tool_call, "settings": _settings, "failure": _failure}
+        for name, scene in scenes.items():
             page = _open(browser, server, DESKTOP, "dark" if name == "tool-call" else "light")
             scene(server, page)
             _save(page, folder / f"chat-{name}.webp")
@@ -128,7 +130,7 @@ def _image(server: ChatServer, page: Page) -> None:
         server,
         "What do you see?",
         "A mountain range in the evening: three ridges, each paler than the one before it, and a low sun to the right. "
-        "The nearest ridge is dark green; haze lies **between** the ridges, which is why they seem to be cut out of paper.",
+        "The nearest ridge is dark green; haze lies **between** the ridges, as if they were cut out of paper.",
         0.02,
     )
     page.keyboard.type("And in which season?")
@@ -139,14 +141,16 @@ def _tool_call(server: ChatServer, page: Page) -> None:
     page.get_by_label("Tools").fill(TOOLS)
     page.get_by_role("button", name="Close settings").click()
     arguments = '{"from": "Paris Gare de Lyon", "to": "Arles", "date": "2026-05-14"}'
-    server.replies.append(Reply(["I shall look for a train. ", *call("find_trains", arguments)], "tool_calls", 412, 38, 0.1))
-    page.get_by_label("Message", exact=True).fill("I must be in Arles on the 14th of May before noon. When does a train leave Paris?")
+    pieces = ["I shall look for a train. ", *call("find_trains", arguments)]
+    server.replies.append(Reply(pieces, "tool_calls", 412, 38, 0.1))
+    question = "I must be in Arles on the 14th of May before noon. When does a train leave Paris?"
+    page.get_by_label("Message", exact=True).fill(question)
     page.keyboard.press("Enter")
     page.get_by_label("Result").fill('[{"departs": "06:20", "arrives": "10:15", "changes": 1}]')
 
 
 def _settings(server: ChatServer, page: Page) -> None:
-    _ask(page, server, "Say it in one sentence.", "The wind comes down the valley of the Rhône, and takes the clouds with it.", 0.02)
+    _ask(page, server, "Say it in one sentence.", SENTENCE, 0.02)
     page.keyboard.press("Control+,")
     page.get_by_label("System prompt").fill("You are a patient teacher. Answer briefly, and say what you do not know.")
     page.get_by_label("Temperature").fill("0.15")
@@ -154,8 +158,9 @@ def _settings(server: ChatServer, page: Page) -> None:
 
 
 def _failure(server: ChatServer, page: Page) -> None:
-    _ask(page, server, "Say it in one sentence.", "The wind comes down the valley of the Rhône, and takes the clouds with it.", 0.02)
-    server.replies.append(Reply(status=429, error="32 requests are waiting, which is as many as may.", headers={"Retry-After": "30"}))
+    _ask(page, server, "Say it in one sentence.", SENTENCE, 0.02)
+    full = "32 requests are waiting, which is as many as may."
+    server.replies.append(Reply(status=429, error=full, headers={"Retry-After": "30"}))
     page.get_by_label("Message", exact=True).fill("And in verse?")
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
@@ -169,7 +174,8 @@ def _landscape() -> bytes:
     draw.ellipse([690, 120, 780, 210], fill=(255, 240, 205))
     ridges = [((150, 160, 190), 330, 90), ((95, 120, 150), 410, 70), ((38, 70, 76), 500, 55)]
     for index, (colour, base, height) in enumerate(ridges):
-        peaks = [(x, base - height * abs(((x / 240 + index * 0.37) % 2) - 1) - (x * 37 % 13)) for x in range(0, 1000, 40)]
+        slopes = {x: height * abs(((x / 240 + index * 0.37) % 2) - 1) + x * 37 % 13 for x in range(0, 1000, 40)}
+        peaks = [(x, base - slope) for x, slope in slopes.items()]
         draw.polygon([(0, 600), *peaks, (960, 600)], fill=colour)
     file = io.BytesIO()
     picture.save(file, "PNG")

@@ -1,4 +1,4 @@
-"""The Chromium of the machine, for tests of pages."""
+"""The Chromium of the machine, for tests of pages. playwright is imported late: most tests need none of this."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
+
+    from support.chat_page import ChatPage
+    from support.chat_server import ChatServer
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing but the page may cause requests, and a container has no sandbox to give.
@@ -47,3 +50,28 @@ def chromium() -> Iterator[Browser]:
         browser = launch(playwright, path)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def running_chat_server() -> Iterator[ChatServer]:
+    """The scripted server, for all tests."""
+    from support.chat_server import serve
+
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def chat_server(running_chat_server: ChatServer) -> ChatServer:
+    """The scripted server, as it was when it started."""
+    running_chat_server.reset()
+    return running_chat_server
+
+
+@pytest.fixture
+def chat(chat_server: ChatServer, chromium: Browser) -> Iterator[ChatPage]:
+    """The chat page of the scripted server, in a browser with nothing stored."""
+    from support.chat_page import open_page
+
+    with open_page(chromium, chat_server.url) as page:
+        yield page

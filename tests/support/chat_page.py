@@ -21,6 +21,7 @@ _TRANSFER = """([type, name, mime, data]) => {
         ? new ClipboardEvent("paste", { ...init, clipboardData: transfer })
         : new DragEvent("drop", { ...init, dataTransfer: transfer }));
 }"""
+_WINDOW = {"viewport": {"width": 1200, "height": 760}, "reduced_motion": "reduce"}
 # Chromium reports each answer that is no 2xx, and each connection that fails; the page shows them itself.
 _EXPECTED_ERROR = "Failed to load resource"
 
@@ -90,7 +91,7 @@ class ChatPage:
 @contextmanager
 def open_page(browser: Browser, url: str, **context_options: Any) -> Iterator[ChatPage]:
     """Open the page in a browser with nothing stored; in the end, see that nothing went wrong and nothing left."""
-    context = browser.new_context(**{"viewport": {"width": 1200, "height": 760}, "reduced_motion": "reduce", **context_options})
+    context = browser.new_context(**{**_WINDOW, **context_options})
     context.set_default_timeout(5000)
     page = context.new_page()
     wrong: list[str] = []

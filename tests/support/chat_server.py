@@ -140,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _models(self) -> None:
         if self._lacks_key():
             return
-        models = [{"id": name, "object": "model", "max_model_len": self.script.context_length} for name in self.script.models]
+        length = self.script.context_length
+        models = [{"id": name, "object": "model", "max_model_len": length} for name in self.script.models]
         self._send(200, json.dumps({"object": "list", "data": models}).encode(), {"Content-Type": "application/json"})
 
     def _lacks_key(self) -> bool:
@@ -161,5 +162,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""

@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { NO_OPTIONS, type Options } from "../conversation/options";
-import { type Conversation, shownPath } from "../conversation/tree";
+import { type Conversation, shownPath, tokensTaken } from "../conversation/tree";
 import type { Model } from "../server/client";
 import type { Summary } from "../storage/database";
 import { chosenModel, lastOptions } from "../storage/preferences";
@@ -24,11 +24,7 @@ export const models = signal<Model[]>([]);
 export const connection = signal<Connection>("connecting");
 export const model = computed(() => models.value.find(({ id }) => id === chosenModel.value) ?? models.value[0]);
 
-/** Tokens that the shown conversation took when it was last answered. */
-export const contextUsed = computed(() => {
-  const last = path.value.findLast((message) => message.role === "assistant" && message.usage !== null);
-  return last?.role === "assistant" && last.usage ? last.usage.prompt + last.usage.completion : 0;
-});
+export const contextUsed = computed(() => tokensTaken(path.value));
 
 export type Panel = "settings" | "shortcuts" | "key" | null;
 

@@ -28,7 +28,7 @@ export async function importFile(file: File): Promise<void> {
       await write(conversation);
     }
     const old = conversations.length - newer.length;
-    notify(`Imported ${counted(newer.length)}${old > 0 ? `; ${counted(old)} were here already` : ""}.`);
+    notify(`Imported ${counted(newer.length)}${old > 0 ? `, and found ${old} here already` : ""}.`);
   } catch (error) {
     notify((error as Error).message);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AssistantMessage, Message, UserMessage } from "./messages";
 import { NO_OPTIONS } from "./options";
-import { append, type Conversation, pathTo, replace, select, shownPath, titleOf, versions } from "./tree";
+import { append, type Conversation, pathTo, replace, select, shownPath, titleOf, tokensTaken, versions } from "./tree";
 
 const EMPTY: Conversation = { id: "c", title: "", created: 0, updated: 0, options: NO_OPTIONS, messages: [], leaf: null };
 
@@ -56,6 +56,12 @@ describe("the tree of messages", () => {
     expect(ids(pathTo(branched, "q2"))).toBe("q1 a1 q2");
     expect(pathTo(branched, "nowhere")).toEqual([]);
   });
+});
+
+test("what the server counted last holds, and what came since is added", () => {
+  const counted = (prompt: number, completion: number): Message => ({ ...assistant("a", null), usage: { prompt, completion } });
+  expect(tokensTaken([])).toBe(0);
+  expect(tokensTaken([user("q", null), counted(10, 5), counted(20, 4), counted(0, 3), assistant("b", null)])).toBe(27);
 });
 
 describe("a title", () => {

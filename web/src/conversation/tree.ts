@@ -51,6 +51,17 @@ export function select(conversation: Conversation, id: string): Conversation {
   return { ...conversation, leaf };
 }
 
+/** Tokens of context that a path takes: what the server counted last, and what was written since. */
+export function tokensTaken(path: Message[]): number {
+  let tokens = 0;
+  for (const message of path) {
+    if (message.role !== "assistant" || message.usage === null) continue;
+    const { prompt, completion } = message.usage;
+    tokens = (prompt > 0 ? prompt : tokens) + completion; // 0: not counted yet, or never, as it was stopped
+  }
+  return tokens;
+}
+
 /** Change one message in place. */
 export function replace<M extends Message>(
   conversation: Conversation,

@@ -29,5 +29,6 @@ test("calls grow side by side", () => {
 test("the rate counts the tokens after the first", () => {
   expect(tokenRate(11, { first: 500, last: 1000 })).toBe(20);
   expect(tokenRate(1, { first: 500, last: 500 })).toBeNull();
+  expect(tokenRate(90, { first: 500, last: 510 })).toBeNull();
   expect(tokenRate(5, null)).toBeNull();
 });

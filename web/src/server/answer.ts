@@ -50,9 +50,11 @@ function addCall(calls: ToolCall[], { index, id, function: piece }: NonNullable<
   return [...calls.slice(0, index), call, ...calls.slice(index + 1)];
 }
 
+/** Pieces that came at once say nothing of the speed they were made at. */
+const SHORTEST_SPAN = 200;
+
 /** Tokens a second after the first one, or null where too few came to tell. */
 export function tokenRate(tokens: number, timing: Timing | null): number | null {
-  return timing === null || tokens < 2 || timing.last <= timing.first
-    ? null
-    : (1000 * (tokens - 1)) / (timing.last - timing.first);
+  const span = timing === null ? 0 : timing.last - timing.first;
+  return span < SHORTEST_SPAN ? null : (1000 * (tokens - 1)) / span;
 }

@@ -29,12 +29,12 @@ export function App() {
           </p>
         )}
         {path.value.length > 0 ? <Thread /> : <Welcome />}
+        <Notices />
         <Composer />
       </main>
       {panel.value === "settings" && <Settings />}
       {panel.value === "shortcuts" && <ShortcutsDialog />}
       {panel.value === "key" && <KeyDialog />}
-      <Notices />
       <div class="unseen" role="status">
         {announcement.value}
       </div>

@@ -17,8 +17,8 @@ export function Dialog({ label, class: name, onClose, children }: Props) {
   return (
     <dialog ref={dialog} class={`dialog ${name}`} aria-label={label} onClose={onClose} onClick={(event) => event.target === dialog.current && onClose()}>
       <div class="dialog-body">
-        <IconButton icon={X} label="Close" class="close" onClick={onClose} />
         {children}
+        <IconButton icon={X} label="Close" class="close" onClick={onClose} />
       </div>
     </dialog>
   );
