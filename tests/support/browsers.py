@@ -68,10 +68,19 @@ def chat_server(running_chat_server: ChatServer) -> ChatServer:
     return running_chat_server
 
 
-@pytest.fixture
-def chat(chat_server: ChatServer, chromium: Browser) -> Iterator[ChatPage]:
-    """The chat page of the scripted server, in a browser with nothing stored."""
+@pytest.fixture(scope="session")
+def chat_tab(running_chat_server: ChatServer, chromium: Browser) -> Iterator[ChatPage]:
+    """One tab for all tests."""
     from support.chat_page import open_page
 
-    with open_page(chromium, chat_server.url) as page:
+    with open_page(chromium, running_chat_server.url) as page:
         yield page
+
+
+@pytest.fixture
+def chat(chat_server: ChatServer, chat_tab: ChatPage) -> Iterator[ChatPage]:
+    """The chat page of the scripted server, in a browser with nothing stored."""
+    assert chat_server.url == chat_tab.url
+    chat_tab.start_afresh()
+    yield chat_tab
+    chat_tab.check()
