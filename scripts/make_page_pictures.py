@@ -66,7 +66,8 @@ def main() -> None:
         browser = launch(playwright, find_chromium())
         for theme in ("light", "dark"):
             page = _open(browser, server, DESKTOP, theme)
-            _save(page, folder / f"chat-start-{theme}.webp")
+            if theme == "light":
+                _save(page, folder / "chat-start.webp")
             _talk(server, page)
             _save(page, folder / f"chat-{theme}.webp")
             page.context.close()

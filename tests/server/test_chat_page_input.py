@@ -43,6 +43,28 @@ class TestFiles:
         )
         assert size == [1540, 10]
 
+    def test_a_model_without_eyes_is_sent_no_picture(self, chat_server: ChatServer, chat: ChatPage) -> None:
+        chat_server.vision = False
+        chat.page.reload()
+        expect(chat.page.get_by_text("tiny", exact=True)).to_be_visible()
+        chat.transfer("paste", "a.png", "image/png", as_bytes(noise(2, 2)))
+        expect(chat.page.get_by_text("tiny reads text only and sees no pictures.")).to_be_visible()
+        chat.ask("Hi")
+        assert chat_server.requests[0]["messages"][0]["content"] == "Hi"
+
+    def test_an_edit_can_leave_a_file_out(self, chat_server: ChatServer, chat: ChatPage) -> None:
+        chat_server.replies.append(Reply(status=400, error="This PDF is locked."))
+        chat.transfer("drop", "locked.pdf", "application/pdf", b"%PDF-1.7")
+        chat.page.get_by_text("locked.pdf").wait_for()
+        chat.ask("Read it")
+        chat.questions.get_by_role("button", name="Edit").click()
+        chat.button("Remove locked.pdf").click()
+        chat.page.get_by_label("Edit message").press("Enter")
+        expect(chat.answers).to_contain_text("Hello.")
+        assert chat_server.requests[1]["messages"][0]["content"] == "Read it"
+        chat.questions.get_by_role("button", name="Version before").click()
+        expect(chat.questions).to_contain_text("locked.pdf")
+
     def test_a_pdf_is_a_file_part_and_its_refusal_is_shown(self, chat_server: ChatServer, chat: ChatPage) -> None:
         chat_server.replies.append(Reply(status=400, error="PDF needs mistralet[documents]."))
         chat.transfer("drop", "letter.pdf", "application/pdf", b"%PDF-1.7")

@@ -54,13 +54,14 @@ class ChatServer:
     key: str | None = None
     models: Sequence[str] = ("tiny",)
     context_length: int = 2048
+    vision: bool = True
     go_on: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)  # set when a client left in the middle
 
     def reset(self) -> None:
         """As it was when it started."""
         self.go_on.set()  # lets handlers of the test before go
-        self.replies, self.requests, self.key, self.models = deque(), [], None, ("tiny",)
+        self.replies, self.requests, self.key, self.models, self.vision = deque(), [], None, ("tiny",), True
         self.go_on, self.gone = threading.Event(), threading.Event()
 
 
@@ -140,8 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _models(self) -> None:
         if self._lacks_key():
             return
-        length = self.script.context_length
-        models = [{"id": name, "object": "model", "max_model_len": length} for name in self.script.models]
+        facts = {"object": "model", "max_model_len": self.script.context_length, "vision": self.script.vision}
+        models = [{"id": name, **facts} for name in self.script.models]
         self._send(200, json.dumps({"object": "list", "data": models}).encode(), {"Content-Type": "application/json"})
 
     def _lacks_key(self) -> bool:

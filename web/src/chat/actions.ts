@@ -68,13 +68,19 @@ export function retry(message: AssistantMessage): void {
   if (currentId.value !== null) void generate(currentId.value, message.id);
 }
 
-/** Put another version beside a message; the model answers one of the reader. */
-export function edit(message: UserMessage | AssistantMessage, text: string): void {
+/** Put another version beside a question, and have it answered. */
+export function editQuestion(message: UserMessage, text: string, attachments: Attachment[]): void {
   if (!current.value) return;
-  const version = { ...message, ...node(message.parent, text) };
-  const id = current.value.id;
-  update(id, (conversation) => append(conversation, version));
-  if (version.role === "user") answer(id, version.id);
+  const version: UserMessage = { ...message, ...node(message.parent, text), attachments };
+  update(current.value.id, (conversation) => append(conversation, version));
+  answer(current.value.id, version.id);
+}
+
+/** Put another version beside an answer: what the model will be told it said. */
+export function editAnswer(message: AssistantMessage, text: string): void {
+  if (!current.value) return;
+  const version: AssistantMessage = { ...message, ...node(message.parent, text) };
+  update(current.value.id, (conversation) => append(conversation, version));
 }
 
 export function showVersion(id: string): void {

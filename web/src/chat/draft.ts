@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import type { Attachment } from "../conversation/messages";
 import { attach } from "../storage/attach";
-import { notify } from "./state";
+import { model, notify } from "./state";
 
 const MOST_FILES = 16;
 
@@ -14,7 +14,9 @@ export async function addFiles(files: Iterable<File>): Promise<void> {
   for (const file of files) {
     if (attachments.value.length >= MOST_FILES) return notify(`A message takes ${MOST_FILES} files at most.`);
     try {
-      attachments.value = [...attachments.value, await attach(file)];
+      const attachment = await attach(file);
+      if (attachment.kind === "image" && model.value?.vision === false) return notify(`${model.value.id} reads text only and sees no pictures.`);
+      attachments.value = [...attachments.value, attachment];
     } catch (error) {
       notify((error as Error).message);
     }

@@ -9,6 +9,8 @@ export interface Model {
   id: string;
   /** Tokens that prompt and answer may have together, if the server says so. */
   contextLength: number | null;
+  /** Whether it sees pictures, if the server says so. */
+  vision: boolean | null;
 }
 
 /** Seconds. */
@@ -25,9 +27,10 @@ export async function listModels(key: string): Promise<Model[]> {
   const response = await request("v1/models", key, {});
   const body: unknown = await response.json();
   const data = isRecord(body) && Array.isArray(body.data) ? body.data.filter(isRecord) : [];
-  return data.map(({ id, max_model_len: length }) => ({
+  return data.map(({ id, max_model_len: length, vision }) => ({
     id: String(id),
     contextLength: typeof length === "number" ? length : null,
+    vision: typeof vision === "boolean" ? vision : null,
   }));
 }
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Pencil, RefreshCw } from "lucide";
 import { memo } from "preact/compat";
-import { edit, regenerate } from "../chat/actions";
+import { editAnswer, regenerate } from "../chat/actions";
 import { busy } from "../chat/state";
 import type { AssistantMessage, ToolMessage } from "../conversation/messages";
 import { tokenRate } from "../server/answer";
@@ -24,7 +24,7 @@ export const AnswerView = memo(function AnswerView({ message, results, last }: P
   const writing = message.finish === null;
   const finish = (text: string | null): void => {
     editing.value = false;
-    if (text !== null) edit(message, text);
+    if (text !== null) editAnswer(message, text);
   };
   return (
     <article class="answer" aria-label="Answer" aria-busy={writing} data-last={last}>

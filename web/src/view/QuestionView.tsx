@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { Pencil } from "lucide";
 import { memo } from "preact/compat";
-import { edit } from "../chat/actions";
+import { editQuestion } from "../chat/actions";
 import { busy } from "../chat/state";
-import type { UserMessage } from "../conversation/messages";
+import type { Attachment, UserMessage } from "../conversation/messages";
 import { Attachments } from "./Attachments";
 import { CopyButton } from "./CopyButton";
 import { Editor } from "./Editor";
@@ -12,22 +12,28 @@ import { Versions } from "./Versions";
 
 export const QuestionView = memo(function QuestionView({ message }: { message: UserMessage }) {
   const editing = useSignal(false);
+  const kept = useSignal(message.attachments);
+  const begin = (): void => {
+    kept.value = message.attachments;
+    editing.value = true;
+  };
   const finish = (text: string | null): void => {
     editing.value = false;
-    if (text !== null) edit(message, text);
+    if (text !== null) editQuestion(message, text, kept.value);
   };
+  const remove = (gone: Attachment): void => void (kept.value = kept.value.filter((attachment) => attachment !== gone));
   return (
     <article class="question" aria-label="You" data-editing={editing.value}>
-      <Attachments of={message.attachments} />
+      {editing.value ? <Attachments of={kept.value} onRemove={remove} /> : <Attachments of={message.attachments} />}
       {editing.value ? (
-        <Editor text={message.text} save="Send" optional={message.attachments.length > 0} onFinish={finish} />
+        <Editor text={message.text} save="Send" optional={kept.value.length > 0} onFinish={finish} />
       ) : (
         message.text && <div class="question-text">{message.text}</div>
       )}
       <div class="message-actions">
         <Versions message={message} />
         {message.text && <CopyButton text={message.text} />}
-        <IconButton icon={Pencil} size={16} label="Edit" class="edit-question" disabled={busy.value} onClick={() => (editing.value = true)} />
+        <IconButton icon={Pencil} size={16} label="Edit" class="edit-question" disabled={busy.value} onClick={begin} />
       </div>
     </article>
   );
