@@ -218,6 +218,18 @@ class TestFailures:
         chat.button("Try again").click()
         expect(chat.answers).to_contain_text("Hello.")
 
+    def test_another_try_asks_the_model_of_now(self, chat_server: ChatServer, chat: ChatPage) -> None:
+        chat.page.context.set_offline(True)
+        chat.send("Hi")
+        expect(chat.page.get_by_text("Server not found")).to_be_visible()
+        chat_server.models = ("other",)
+        chat.page.context.set_offline(False)
+        chat.page.reload()
+        expect(chat.page.get_by_text("other", exact=True)).to_be_visible()
+        chat.button("Try again").click()
+        expect(chat.answers).to_contain_text("Hello.")
+        assert [request["model"] for request in chat_server.requests] == ["other"]
+
     def test_a_failing_server_is_quoted(self, chat_server: ChatServer, chat: ChatPage) -> None:
         chat_server.replies.append(Reply(status=500, error="Its log says why."))
         chat.send("Hi")

@@ -89,4 +89,7 @@ class TestConversations:
         other = chat.page.context.new_page()
         other.goto(chat_server.url)
         chat.ask("From here")
-        expect(other.get_by_role("link", name="From here")).to_be_visible()
+        other.get_by_role("link", name="From here").click()
+        expect(other.get_by_role("article", name="Answer")).to_have_count(1)
+        chat.ask("And again")
+        expect(other.get_by_role("article", name="Answer")).to_have_count(2)

@@ -2,7 +2,7 @@
 
 import type { AssistantMessage, Attachment, ToolCall, ToolMessage, UserMessage } from "../conversation/messages";
 import type { Options } from "../conversation/options";
-import { append, type Conversation, select, titleOf } from "../conversation/tree";
+import { append, type Conversation, replace, resultsOf, select, titleOf } from "../conversation/tree";
 import * as database from "../storage/database";
 import { lastOptions } from "../storage/preferences";
 import { generate } from "./generate";
@@ -23,6 +23,7 @@ export async function showAddress(): Promise<void> {
   const id = location.hash.slice(2) || null;
   if (id !== null && !loaded.value[id]) {
     const found = await database.load(id).catch(() => undefined);
+    if (id !== location.hash.slice(2)) return; // the reader went on meanwhile
     if (!found) return open(null);
     put(interrupted(found));
   }
@@ -63,9 +64,13 @@ export function regenerate(message: AssistantMessage): void {
   if (currentId.value !== null && message.parent !== null) answer(currentId.value, message.parent);
 }
 
-/** Send the request of a failed answer again, into the same message. */
+/** Send the request of a failed answer again, into the same message; to the model of now, if the server has changed. */
 export function retry(message: AssistantMessage): void {
-  if (currentId.value !== null) void generate(currentId.value, message.id);
+  const id = currentId.value;
+  if (id === null) return;
+  const name = model.value?.id ?? message.model;
+  update(id, (conversation) => replace<AssistantMessage>(conversation, message.id, (failed) => ({ ...failed, model: name })));
+  void generate(id, message.id);
 }
 
 /** Put another version beside a question, and have it answered. */
@@ -93,8 +98,8 @@ export function answerCall(message: AssistantMessage, call: ToolCall, text: stri
   const id = current.value.id;
   const result: ToolMessage = { ...node(current.value.leaf, text), role: "tool", callId: call.id, refused };
   update(id, (conversation) => append(conversation, result));
-  const answered = new Set(path.value.filter((other) => other.role === "tool").map((other) => other.callId));
-  if (message.toolCalls.every((other) => answered.has(other.id))) answer(id, result.id);
+  const results = resultsOf(path.value, message.id);
+  if (message.toolCalls.every((other) => results.has(other.id))) answer(id, result.id);
 }
 
 export function setOptions(change: Partial<Options>): void {

@@ -6,10 +6,16 @@ import { currentId, loaded, notify, running, summaries } from "./state";
 
 const SAVE_MS = 800;
 const waiting = new Map<string, ReturnType<typeof setTimeout>>();
-/** Other tabs of this page, which have the same list. */
+/** Other tabs of this page, which have the same conversations: each says which one it has changed. */
 const tabs = new BroadcastChannel("mistralet");
 
-tabs.onmessage = () => void refreshList();
+tabs.onmessage = async ({ data: id }: MessageEvent<string>) => {
+  await refreshList();
+  if (!loaded.value[id]) return;
+  const changed = await database.load(id).catch(() => undefined);
+  const written = changed?.messages.every((message) => message.role !== "assistant" || message.finish !== null);
+  if (changed && written && !running.value.has(id) && !waiting.has(id)) put(changed);
+};
 
 export function put(conversation: Conversation): void {
   loaded.value = { ...loaded.value, [conversation.id]: conversation };
@@ -42,7 +48,7 @@ export async function write(conversation: Conversation): Promise<void> {
     notify("This conversation cannot be kept: the browser refuses to store it.");
   }
   list(database.summarize(conversation));
-  tabs.postMessage("changed");
+  tabs.postMessage(conversation.id);
 }
 
 export async function forget(id: string): Promise<void> {
@@ -51,7 +57,7 @@ export async function forget(id: string): Promise<void> {
   loaded.value = Object.fromEntries(Object.entries(loaded.value).filter(([other]) => other !== id));
   summaries.value = summaries.value.filter((summary) => summary.id !== id);
   await database.remove(id).catch(() => notify("The browser refuses to delete this conversation."));
-  tabs.postMessage("changed");
+  tabs.postMessage(id);
 }
 
 /** Keep in memory only what is shown or being answered. */

@@ -3,7 +3,8 @@ import type { Message, ToolCall } from "./messages";
 import { NO_OPTIONS } from "./options";
 import { requestBody } from "./request";
 
-const node = { id: "", parent: null, created: 0 };
+let count = 0;
+const node = { get id() { return String(count++); }, parent: null, created: 0 };
 const ask = (text: string): Message => ({ ...node, role: "user", text, attachments: [] });
 const result = (callId: string, text: string): Message => ({ ...node, role: "tool", text, callId, refused: false });
 
@@ -75,6 +76,11 @@ test("results follow in the order of the calls", () => {
     { role: "tool", tool_call_id: "1", content: "one" },
     { role: "tool", tool_call_id: "2", content: "two" },
   ]);
+});
+
+test("a result belongs to the answer before it, though another has a call of the same id", () => {
+  const messages = messagesOf([answer("", [call("1")]), result("1", "first"), answer("", [call("1")]), result("1", "second")]);
+  expect((messages as { content: string }[]).map(({ content }) => content)).toEqual([null, "first", null, "second"]);
 });
 
 test("a call that the reader passed over is answered, for the API wants one result for each call", () => {

@@ -2,6 +2,7 @@
 
 import type { Attachment, Message, ToolCall, ToolMessage } from "./messages";
 import { type Options, readTools } from "./options";
+import { resultsOf } from "./tree";
 
 const UNANSWERED = "The user did not run this tool.";
 
@@ -20,13 +21,12 @@ export function requestBody(model: string, options: Options, path: Message[]): R
 
 /** Each call is followed by one result, in the calls' order, whatever the order in which they were given. */
 function wireMessages(path: Message[]): Record<string, unknown>[] {
-  const results = new Map(path.filter((message) => message.role === "tool").map((result) => [result.callId, result]));
   return path.flatMap((message) => {
     switch (message.role) {
       case "user":
         return [{ role: "user", content: userContent(message.text, message.attachments) }];
       case "assistant":
-        return assistantMessages(message.text, message.toolCalls, results);
+        return assistantMessages(message.text, message.toolCalls, resultsOf(path, message.id));
       case "tool":
         return [];
     }

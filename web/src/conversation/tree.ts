@@ -1,4 +1,4 @@
-import type { Message } from "./messages";
+import type { Message, ToolMessage } from "./messages";
 import type { Options } from "./options";
 
 export interface Conversation {
@@ -49,6 +49,16 @@ export function select(conversation: Conversation, id: string): Conversation {
     }
   }
   return { ...conversation, leaf };
+}
+
+/** The results that follow an answer, by their calls; another answer may have calls with the same ids. */
+export function resultsOf(path: Message[], answerId: string): Map<string, ToolMessage> {
+  const results = new Map<string, ToolMessage>();
+  for (const message of path.slice(path.findIndex(({ id }) => id === answerId) + 1)) {
+    if (message.role !== "tool") break;
+    results.set(message.callId, message);
+  }
+  return results;
 }
 
 /** Tokens of context that a path takes: what the server counted last, and what was written since. */

@@ -88,7 +88,7 @@ describe("Markdown", () => {
 });
 
 describe("while a text grows", () => {
-  const text = "# Title\n\nSome *text*.\n\n```python\nx = 1\n```\n\n- a\n- b\n\n| a |\n| - |\n| 1 |\n";
+  const text = "# [Title][1]\n\nSome *text*.\n\n```python\nx = 1\n```\n\n- a\n- b\n\n| a |\n| - |\n| 1 |\n\n[1]: https://a.example\n";
 
   test("finished blocks are not made again", () => {
     const before = renderBlocks("One.\n\nTwo.\n\nThr");

@@ -21,6 +21,7 @@ const marked = new Marked({
     link({ href, tokens }) {
       return link(href, this.parser.parseInline(tokens));
     },
+    checkbox: ({ checked }) => `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? "Done" : "To do"}"> `,
     code({ text, lang }) {
       const language = lang?.match(/^[\w+#-]+/)?.[0] ?? "";
       return (
@@ -62,13 +63,14 @@ export interface Block {
 
 /**
  * The top-level blocks of a text. While a text grows only its last block changes, so that the others, given from the
- * time before, need not be made again.
+ * time before, need not be made again; but for the address of a link, which may come long after it.
  */
 export function renderBlocks(text: string, before: Block[] = []): Block[] {
   const tokens = marked.lexer(text);
+  const known = Object.keys(tokens.links).length === 0 ? before : [];
   return tokens
     .filter((token) => token.type !== "space" && token.type !== "def")
-    .map((token, index) => (before[index]?.source === token.raw ? before[index] : { source: token.raw, html: renderToken(token, tokens.links) }));
+    .map((token, index) => (known[index]?.source === token.raw ? known[index] : { source: token.raw, html: renderToken(token, tokens.links) }));
 }
 
 function renderToken(token: Token, links: Links): string {

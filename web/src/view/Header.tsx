@@ -12,7 +12,7 @@ export function Header() {
       <IconButton icon={PanelLeft} label={open ? "Hide conversations" : "Show conversations"} onClick={() => (sidebarOpen.value = !open)} />
       {!open && <IconButton icon={SquarePen} label="New chat" onClick={newChat} />}
       <div class="header-text">
-        <h1>{current.value?.title ?? ""}</h1>
+        <h1>{current.value?.title ?? <span class="unseen">New chat</span>}</h1>
         <ModelName />
       </div>
       <IconButton icon={Settings2} label="Settings" class="settings-button" pressed={settings} onClick={() => (panel.value = settings ? null : "settings")} />

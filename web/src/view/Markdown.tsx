@@ -3,10 +3,9 @@ import { copyText } from "../text/clipboard";
 import { type Block, renderBlocks } from "../text/markdown";
 import { COPIED_MS } from "./CopyButton";
 
-/** The last render starts from nothing, for a link that is defined at the end may stand in any block. */
 export function Markdown({ text, growing }: { text: string; growing: boolean }) {
   const blocks = useRef<Block[]>([]);
-  blocks.current = renderBlocks(text, growing ? blocks.current : []);
+  blocks.current = renderBlocks(text, blocks.current);
   return (
     <div class="prose" data-growing={growing && text !== ""} onClick={copyCode}>
       {blocks.current.map(({ html }, index) => (

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { Download, Keyboard, Monitor, Moon, Pencil, Search, SquarePen, Sun, Trash2, Upload } from "lucide";
-import { newChat, open, remove, rename } from "../chat/actions";
+import { newChat, remove, rename } from "../chat/actions";
 import { currentId, panel, running, summaries } from "../chat/state";
 import { exportAll, exportOne, importFile } from "../chat/transfer";
 import type { Summary } from "../storage/database";
@@ -22,7 +22,7 @@ export function Sidebar() {
           <Mark />
           <span>mistralet</span>
         </div>
-        <button type="button" class="new-chat" onClick={() => pick(null)}>
+        <button type="button" class="new-chat" onClick={startNew}>
           <Icon of={SquarePen} /> New chat
         </button>
         <label class="search">
@@ -78,7 +78,7 @@ function Entry({ summary: { id, title } }: { summary: Summary }) {
   }
   return (
     <li class="entry" data-current={id === currentId.value}>
-      <a href={`#/${id}`} aria-current={id === currentId.value ? "page" : undefined} onClick={() => pick(id)} title={title}>
+      <a href={`#/${id}`} aria-current={id === currentId.value ? "page" : undefined} onClick={makeRoom} title={title}>
         {running.value.has(id) && <i class="model-dot working" />}
         {title}
       </a>
@@ -115,10 +115,13 @@ function importChosen(input: HTMLInputElement): void {
   input.value = "";
 }
 
-/** On a narrow window the list lies over the conversation, and makes room for it. */
-function pick(id: string | null): void {
-  if (id === null) newChat();
-  else open(id);
+function startNew(): void {
+  newChat();
+  makeRoom();
+}
+
+/** On a narrow window the list lies over the conversation. */
+function makeRoom(): void {
   if (NARROW.matches) sidebarOpen.value = false;
 }
 

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { ArrowDown } from "lucide";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { ToolMessage } from "../conversation/messages";
+import { resultsOf } from "../conversation/tree";
 import { busy, currentId, path } from "../chat/state";
 import { AnswerView } from "./AnswerView";
 import { IconButton } from "./Icon";
@@ -11,7 +12,6 @@ const NEAR_END = 40;
 
 export function Thread() {
   const messages = path.value;
-  const results = new Map(messages.filter((message) => message.role === "tool").map((result): [string, ToolMessage] => [result.callId, result]));
   const { scroller, content, away, toEnd } = useFollowing(messages.at(-1)?.id);
   return (
     <div class="thread-frame">
@@ -23,7 +23,7 @@ export function Thread() {
               case "user":
                 return <QuestionView key={message.id} message={message} />;
               case "assistant":
-                return <AnswerView key={message.id} message={message} results={callsOf(message.toolCalls, results)} last={last} />;
+                return <AnswerView key={message.id} message={message} results={message.toolCalls.length > 0 ? resultsOf(messages, message.id) : NO_RESULTS} last={last} />;
               case "tool":
                 return null; // shown with its call
             }
@@ -35,11 +35,8 @@ export function Thread() {
   );
 }
 
+/** One and the same, so that answers without calls need not be shown again. */
 const NO_RESULTS: ReadonlyMap<string, ToolMessage> = new Map();
-
-function callsOf(calls: { id: string }[], results: Map<string, ToolMessage>): ReadonlyMap<string, ToolMessage> {
-  return calls.length === 0 ? NO_RESULTS : results;
-}
 
 /** Keep the end in view while it grows, until the reader scrolls up. */
 function useFollowing(lastId: string | undefined) {

@@ -24,13 +24,13 @@ export function ToolCallCard({ message, call, result }: Props) {
         <span class="tool-state">{STATES[state]}</span>
         <Icon of={ChevronRight} size={16} />
       </summary>
-      <h3>Arguments</h3>
+      <p>Arguments</p>
       <pre tabIndex={0}>
         <code dangerouslySetInnerHTML={{ __html: highlight(pretty(call.arguments), "json") }} />
       </pre>
       {result !== undefined && (
         <>
-          <h3>Result</h3>
+          <p>Result</p>
           <pre tabIndex={0}>
             <code dangerouslySetInnerHTML={{ __html: highlight(pretty(result.text), isJson(result.text) ? "json" : "") }} />
           </pre>
