@@ -11,7 +11,11 @@ export function thirdParty(): Plugin {
       const folders = new Set([...this.getModuleIds()].map(packageFolder).filter((folder) => folder !== null));
       const entries = [...folders].sort().map(describe);
       const head = "The chat page is built with these packages. Their licences follow.\n";
-      this.emitFile({ type: "asset", fileName: "THIRD_PARTY.txt", source: [head, ...entries].join(`\n${"-".repeat(80)}\n\n`) });
+      this.emitFile({
+        type: "asset",
+        fileName: "THIRD_PARTY.txt",
+        source: [head, ...entries].join(`\n${"-".repeat(80)}\n\n`),
+      });
     },
   };
 }

@@ -34,7 +34,9 @@ export async function showAddress(): Promise<void> {
 /** An answer that was being written when the page went away has ended where it is. */
 function interrupted(conversation: Conversation): Conversation {
   const messages = conversation.messages.map((message) =>
-    message.role === "assistant" && message.finish === null ? { ...message, finish: "stopped", toolCalls: [] } : message,
+    message.role === "assistant" && message.finish === null
+      ? { ...message, finish: "stopped", toolCalls: [] }
+      : message,
   );
   return { ...conversation, messages };
 }
@@ -69,7 +71,9 @@ export function retry(message: AssistantMessage): void {
   const id = currentId.value;
   if (id === null) return;
   const name = model.value?.id ?? message.model;
-  update(id, (conversation) => replace<AssistantMessage>(conversation, message.id, (failed) => ({ ...failed, model: name })));
+  update(id, (conversation) =>
+    replace<AssistantMessage>(conversation, message.id, (failed) => ({ ...failed, model: name })),
+  );
   void generate(id, message.id);
 }
 
@@ -121,13 +125,22 @@ export async function remove(id: string): Promise<void> {
   running.value.get(id)?.abort();
   await forget(id);
   if (currentId.value === id) newChat();
-  if (conversation) notify(`Deleted “${conversation.title}”.`, { label: "Undo", run: () => void write(interrupted(conversation)) });
+  if (conversation)
+    notify(`Deleted “${conversation.title}”.`, { label: "Undo", run: () => void write(interrupted(conversation)) });
 }
 
 function answer(conversationId: string, parent: string): void {
   const message: AssistantMessage = {
     ...node(parent, ""),
-    ...{ role: "assistant", model: model.value?.id ?? "", toolCalls: [], finish: null, usage: null, timing: null, failure: null },
+    ...{
+      role: "assistant",
+      model: model.value?.id ?? "",
+      toolCalls: [],
+      finish: null,
+      usage: null,
+      timing: null,
+      failure: null,
+    },
   };
   update(conversationId, (conversation) => append(conversation, message));
   void saveNow(conversationId);
@@ -139,7 +152,10 @@ function begin(title: string): Conversation {
   return { id: newId(), title, created: now, updated: now, options: options.value, messages: [], leaf: null };
 }
 
-function node(parent: string | null, text: string): { id: string; parent: string | null; created: number; text: string } {
+function node(
+  parent: string | null,
+  text: string,
+): { id: string; parent: string | null; created: number; text: string } {
   return { id: newId(), parent, created: Date.now(), text };
 }
 

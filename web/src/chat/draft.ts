@@ -15,7 +15,8 @@ export async function addFiles(files: Iterable<File>): Promise<void> {
     if (attachments.value.length >= MOST_FILES) return notify(`A message takes ${MOST_FILES} files at most.`);
     try {
       const attachment = await attach(file);
-      if (attachment.kind === "image" && model.value?.vision === false) return notify(`${model.value.id} reads text only and sees no pictures.`);
+      if (attachment.kind === "image" && model.value?.vision === false)
+        return notify(`${model.value.id} reads text only and sees no pictures.`);
       attachments.value = [...attachments.value, attachment];
     } catch (error) {
       notify((error as Error).message);

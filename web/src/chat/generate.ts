@@ -26,14 +26,20 @@ export async function generate(conversationId: string, messageId: string): Promi
   const show = (failure: Failure | null = null): void => {
     clearTimeout(timer);
     timer = undefined;
-    update(conversationId, (now) => replace<AssistantMessage>(now, messageId, (message) => ({ ...message, ...shown(answer), failure })));
+    update(conversationId, (now) =>
+      replace<AssistantMessage>(now, messageId, (message) => ({ ...message, ...shown(answer), failure })),
+    );
   };
   show();
   try {
     const before = pathTo(conversation, messageId).slice(0, -1);
     const model = (conversation.messages.find(({ id }) => id === messageId) as AssistantMessage).model;
     const sent = performance.now();
-    for await (const chunk of streamChat(requestBody(model, conversation.options, before), apiKey.value, controller.signal)) {
+    for await (const chunk of streamChat(
+      requestBody(model, conversation.options, before),
+      apiKey.value,
+      controller.signal,
+    )) {
       answer = absorb(answer, chunk, performance.now() - sent);
       timer ??= setTimeout(show, SHOW_MS);
     }

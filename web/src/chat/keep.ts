@@ -26,7 +26,11 @@ export function update(id: string, change: (conversation: Conversation) => Conve
   const conversation = loaded.value[id];
   if (!conversation) return;
   put(change(conversation));
-  if (!waiting.has(id)) waiting.set(id, setTimeout(() => void saveNow(id), SAVE_MS));
+  if (!waiting.has(id))
+    waiting.set(
+      id,
+      setTimeout(() => void saveNow(id), SAVE_MS),
+    );
 }
 
 export async function saveNow(id: string): Promise<void> {
@@ -62,7 +66,9 @@ export async function forget(id: string): Promise<void> {
 
 /** Keep in memory only what is shown or being answered. */
 export function unloadOthers(): void {
-  const kept = Object.entries(loaded.value).filter(([id]) => id === currentId.value || running.value.has(id) || waiting.has(id));
+  const kept = Object.entries(loaded.value).filter(
+    ([id]) => id === currentId.value || running.value.has(id) || waiting.has(id),
+  );
   loaded.value = Object.fromEntries(kept);
 }
 

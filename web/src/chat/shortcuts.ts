@@ -18,8 +18,18 @@ const MOD = apple ? "⌘" : "Ctrl";
 export const SHORTCUTS: Shortcut[] = [
   { keys: [MOD, "Shift", "O"], does: "New chat", matches: withMod("o", true), run: newChat },
   { keys: [MOD, "K"], does: "Search the conversations", matches: withMod("k"), run: focusSearch },
-  { keys: [MOD, "B"], does: "Show or hide the conversations", matches: withMod("b"), run: () => void (sidebarOpen.value = !sidebarOpen.value) },
-  { keys: [MOD, ","], does: "Settings", matches: withMod(","), run: () => void (panel.value = panel.value === "settings" ? null : "settings") },
+  {
+    keys: [MOD, "B"],
+    does: "Show or hide the conversations",
+    matches: withMod("b"),
+    run: () => void (sidebarOpen.value = !sidebarOpen.value),
+  },
+  {
+    keys: [MOD, ","],
+    does: "Settings",
+    matches: withMod(","),
+    run: () => void (panel.value = panel.value === "settings" ? null : "settings"),
+  },
   { keys: ["/"], does: "Write a message", matches: plain("/"), run: () => composerField()?.focus() },
   { keys: ["?"], does: "This help", matches: plain("?"), run: () => void (panel.value = "shortcuts") },
   { keys: ["Esc"], does: "Stop the answer", matches: (event) => event.key === "Escape" && busy.value, run: stop },
@@ -46,10 +56,18 @@ function focusSearch(): void {
 }
 
 function withMod(key: string, shift = false): Shortcut["matches"] {
-  return (event) => (apple ? event.metaKey : event.ctrlKey) && event.shiftKey === shift && !event.altKey && event.key.toLowerCase() === key;
+  return (event) =>
+    (apple ? event.metaKey : event.ctrlKey) &&
+    event.shiftKey === shift &&
+    !event.altKey &&
+    event.key.toLowerCase() === key;
 }
 
 /** A key that types a character where one can type. */
 function plain(key: string): Shortcut["matches"] {
-  return (event) => event.key === key && !event.ctrlKey && !event.metaKey && !(event.target as Element).closest("input, textarea, select");
+  return (event) =>
+    event.key === key &&
+    !event.ctrlKey &&
+    !event.metaKey &&
+    !(event.target as Element).closest("input, textarea, select");
 }

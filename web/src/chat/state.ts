@@ -52,4 +52,3 @@ export function notify(text: string, action?: Notice["action"]): void {
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
-

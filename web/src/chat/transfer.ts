@@ -14,7 +14,10 @@ export async function exportAll(): Promise<void> {
 
 export async function exportOne(id: string): Promise<void> {
   const conversation = loaded.value[id] ?? (await database.load(id));
-  if (conversation) download(`${conversation.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "conversation"}.json`, [conversation]);
+  if (conversation)
+    download(`${conversation.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "conversation"}.json`, [
+      conversation,
+    ]);
 }
 
 /** Conversations of the file that are here already are replaced where the file's are newer. */

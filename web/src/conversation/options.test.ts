@@ -19,7 +19,10 @@ describe("tools", () => {
     const inner = { name: "f", description: "Does.", parameters: { type: "object" } };
     const tool = { type: "function", function: inner };
     expect(readTools(JSON.stringify(inner))).toEqual([tool]);
-    expect(readTools(JSON.stringify([tool, { name: "g" }]))).toEqual([tool, { type: "function", function: { name: "g" } }]);
+    expect(readTools(JSON.stringify([tool, { name: "g" }]))).toEqual([
+      tool,
+      { type: "function", function: { name: "g" } },
+    ]);
     expect(readTools("  ")).toEqual([]);
   });
 

@@ -12,13 +12,41 @@ export type SamplingName = (typeof SAMPLING)[number]["name"];
 export type Sampling = Partial<Record<SamplingName, number>>;
 
 export const SAMPLING = [
-  { name: "temperature", label: "Temperature", min: 0, max: 2, step: 0.05, hint: "0 always takes the likeliest token." },
+  {
+    name: "temperature",
+    label: "Temperature",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    hint: "0 always takes the likeliest token.",
+  },
   { name: "top_p", label: "Top p", min: 0, max: 1, step: 0.01, hint: "Draws among the likeliest that sum to this." },
-  { name: "min_p", label: "Min p", min: 0, max: 1, step: 0.01, hint: "Drops what is below this share of the likeliest." },
+  {
+    name: "min_p",
+    label: "Min p",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    hint: "Drops what is below this share of the likeliest.",
+  },
   { name: "max_tokens", label: "Max tokens", min: 1, max: 131072, step: 1, hint: "Ends the answer after so many." },
   { name: "seed", label: "Seed", min: 0, max: 4294967295, step: 1, hint: "The same seed gives the same answer." },
-  { name: "presence_penalty", label: "Presence penalty", min: -2, max: 2, step: 0.1, hint: "Above 0: against what was used before." },
-  { name: "frequency_penalty", label: "Frequency penalty", min: -2, max: 2, step: 0.1, hint: "Above 0: the more, the more it was used." },
+  {
+    name: "presence_penalty",
+    label: "Presence penalty",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    hint: "Above 0: against what was used before.",
+  },
+  {
+    name: "frequency_penalty",
+    label: "Frequency penalty",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    hint: "Above 0: the more, the more it was used.",
+  },
 ] as const;
 
 export const NO_OPTIONS: Options = { system: "", sampling: {}, stop: [], tools: "" };
@@ -65,11 +93,17 @@ function readTool(value: unknown, index: number): Tool {
   if (typeof name !== "string" || !/^[\w-]{1,64}$/.test(name)) {
     throw new Error(`${place} needs a name of up to 64 letters, digits, _ and -.`);
   }
-  if (description !== undefined && typeof description !== "string") throw new Error(`${name}: its description must be text.`);
-  if (parameters !== undefined && !isRecord(parameters)) throw new Error(`${name}: its parameters must be a JSON schema.`);
+  if (description !== undefined && typeof description !== "string")
+    throw new Error(`${name}: its description must be text.`);
+  if (parameters !== undefined && !isRecord(parameters))
+    throw new Error(`${name}: its parameters must be a JSON schema.`);
   return {
     type: "function",
-    function: { name, ...(description !== undefined && { description }), ...(parameters !== undefined && { parameters }) },
+    function: {
+      name,
+      ...(description !== undefined && { description }),
+      ...(parameters !== undefined && { parameters }),
+    },
   };
 }
 

@@ -4,12 +4,28 @@ import { NO_OPTIONS } from "./options";
 import { requestBody } from "./request";
 
 let count = 0;
-const node = { get id() { return String(count++); }, parent: null, created: 0 };
+const node = {
+  get id() {
+    return String(count++);
+  },
+  parent: null,
+  created: 0,
+};
 const ask = (text: string): Message => ({ ...node, role: "user", text, attachments: [] });
 const result = (callId: string, text: string): Message => ({ ...node, role: "tool", text, callId, refused: false });
 
 function answer(text: string, toolCalls: ToolCall[] = []): Message {
-  return { ...node, role: "assistant", text, model: "", toolCalls, finish: "stop", usage: null, timing: null, failure: null };
+  return {
+    ...node,
+    role: "assistant",
+    text,
+    model: "",
+    toolCalls,
+    finish: "stop",
+    usage: null,
+    timing: null,
+    failure: null,
+  };
 }
 
 function messagesOf(path: Message[], system = ""): unknown {
@@ -28,7 +44,12 @@ test("what is not set is not sent", () => {
 });
 
 test("options have OpenAI's names", () => {
-  const options = { system: "Be brief.", sampling: { temperature: 0, top_p: 0.9, max_tokens: 5, seed: 1 }, stop: ["END"], tools: '{"name": "f"}' };
+  const options = {
+    system: "Be brief.",
+    sampling: { temperature: 0, top_p: 0.9, max_tokens: 5, seed: 1 },
+    stop: ["END"],
+    tools: '{"name": "f"}',
+  };
   expect(requestBody("m", options, [])).toMatchObject({
     messages: [{ role: "system", content: "Be brief." }],
     temperature: 0,
@@ -72,14 +93,23 @@ test("an answer that failed before its first word is left out", () => {
 
 test("results follow in the order of the calls", () => {
   expect(messagesOf([answer("", [call("1"), call("2")]), result("2", "two"), result("1", "one")])).toEqual([
-    { role: "assistant", content: null, tool_calls: ["1", "2"].map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } })) },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: ["1", "2"].map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } })),
+    },
     { role: "tool", tool_call_id: "1", content: "one" },
     { role: "tool", tool_call_id: "2", content: "two" },
   ]);
 });
 
 test("a result belongs to the answer before it, though another has a call of the same id", () => {
-  const messages = messagesOf([answer("", [call("1")]), result("1", "first"), answer("", [call("1")]), result("1", "second")]);
+  const messages = messagesOf([
+    answer("", [call("1")]),
+    result("1", "first"),
+    answer("", [call("1")]),
+    result("1", "second"),
+  ]);
   expect((messages as { content: string }[]).map(({ content }) => content)).toEqual([null, "first", null, "second"]);
 });
 

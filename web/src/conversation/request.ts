@@ -33,9 +33,17 @@ function wireMessages(path: Message[]): Record<string, unknown>[] {
   });
 }
 
-function assistantMessages(text: string, calls: ToolCall[], results: Map<string, ToolMessage>): Record<string, unknown>[] {
+function assistantMessages(
+  text: string,
+  calls: ToolCall[],
+  results: Map<string, ToolMessage>,
+): Record<string, unknown>[] {
   if (calls.length === 0) return text ? [{ role: "assistant", content: text }] : [];
-  const toolCalls = calls.map(({ id, name, arguments: json }) => ({ id, type: "function", function: { name, arguments: json } }));
+  const toolCalls = calls.map(({ id, name, arguments: json }) => ({
+    id,
+    type: "function",
+    function: { name, arguments: json },
+  }));
   return [
     { role: "assistant", content: text || null, tool_calls: toolCalls },
     ...calls.map(({ id }) => ({ role: "tool", tool_call_id: id, content: results.get(id)?.text ?? UNANSWERED })),

@@ -9,9 +9,24 @@ const CONVERSATION: Conversation = {
   updated: 2,
   options: { system: "Be brief.", sampling: { temperature: 0.5 }, stop: ["END"], tools: "[]" },
   messages: [
-    { id: "q", parent: null, created: 1, text: "Look", role: "user", attachments: [{ kind: "image", name: "a.png", data: "data:image/png;base64,AA==" }] },
     {
-      ...{ id: "a", parent: "q", created: 1, text: "", role: "assistant", model: "tiny", toolCalls: [{ id: "1", name: "f", arguments: "{}" }] },
+      id: "q",
+      parent: null,
+      created: 1,
+      text: "Look",
+      role: "user",
+      attachments: [{ kind: "image", name: "a.png", data: "data:image/png;base64,AA==" }],
+    },
+    {
+      ...{
+        id: "a",
+        parent: "q",
+        created: 1,
+        text: "",
+        role: "assistant",
+        model: "tiny",
+        toolCalls: [{ id: "1", name: "f", arguments: "{}" }],
+      },
       ...{ finish: "tool_calls", usage: { prompt: 3, completion: 4 }, timing: { first: 5, last: 6 }, failure: null },
     },
     { id: "t", parent: "a", created: 2, text: "No.", role: "tool", callId: "1", refused: true },
@@ -30,7 +45,12 @@ test("what is written is read", () => {
 });
 
 test("what is not known is dropped", () => {
-  const [read] = fromFile(damaged((conversation) => Object.assign(conversation, { extra: 1 }) && Object.assign(conversation.options.sampling, { evil: 1 })));
+  const [read] = fromFile(
+    damaged(
+      (conversation) =>
+        Object.assign(conversation, { extra: 1 }) && Object.assign(conversation.options.sampling, { evil: 1 }),
+    ),
+  );
   expect(read).toEqual(CONVERSATION);
 });
 
@@ -43,8 +63,16 @@ describe("refused", () => {
   ])("%s", (text, message) => expect(() => fromFile(text)).toThrow(message));
 
   test.each([
-    ["a script as an image", (c: any) => (c.messages[0].attachments[0].data = "data:text/html,<script>1</script>"), /attachment/],
-    ["an SVG as an image", (c: any) => (c.messages[0].attachments[0].data = "data:image/svg+xml;base64,AA=="), /attachment/],
+    [
+      "a script as an image",
+      (c: any) => (c.messages[0].attachments[0].data = "data:text/html,<script>1</script>"),
+      /attachment/,
+    ],
+    [
+      "an SVG as an image",
+      (c: any) => (c.messages[0].attachments[0].data = "data:image/svg+xml;base64,AA=="),
+      /attachment/,
+    ],
     ["an unknown role", (c: any) => (c.messages[0].role = "root"), /unknown role/],
     ["a parent that comes later", (c: any) => (c.messages[0].parent = "a"), /no tree/],
     ["one message twice", (c: any) => c.messages.push(c.messages[0]), /no tree/],

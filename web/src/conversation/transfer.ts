@@ -6,7 +6,10 @@ import type { Conversation } from "./tree";
 
 const FORMAT = "mistralet conversations";
 const VERSION = 1;
-const DATA_URL = { image: /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]+$/, pdf: /^data:application\/pdf;base64,[A-Za-z0-9+/=]+$/ };
+const DATA_URL = {
+  image: /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]+$/,
+  pdf: /^data:application\/pdf;base64,[A-Za-z0-9+/=]+$/,
+};
 
 export function toFile(conversations: Conversation[]): string {
   return JSON.stringify({ format: FORMAT, version: VERSION, conversations }, null, 1);
@@ -25,7 +28,8 @@ export function fromFile(text: string): Conversation[] {
     throw new Error("This file is not JSON; choose one that was exported here.");
   }
   if (!isRecord(file) || file.format !== FORMAT) throw new Error("This file was not exported here.");
-  if (file.version !== VERSION) throw new Error(`This file is of version ${String(file.version)}; this page reads ${VERSION}.`);
+  if (file.version !== VERSION)
+    throw new Error(`This file is of version ${String(file.version)}; this page reads ${VERSION}.`);
   try {
     return list(file.conversations).map(readConversation);
   } catch (error) {
@@ -64,7 +68,12 @@ function readOptions(value: unknown): Options {
 
 function readMessage(value: unknown): Message {
   const from = record(value);
-  const node = { id: string(from.id), parent: textOrNull(from.parent), created: number(from.created), text: string(from.text) };
+  const node = {
+    id: string(from.id),
+    parent: textOrNull(from.parent),
+    created: number(from.created),
+    text: string(from.text),
+  };
   switch (from.role) {
     case "user":
       return { ...node, role: "user", attachments: list(from.attachments).map(readAttachment) };

@@ -3,14 +3,34 @@ import type { AssistantMessage, Message, UserMessage } from "./messages";
 import { NO_OPTIONS } from "./options";
 import { append, type Conversation, pathTo, replace, select, shownPath, titleOf, tokensTaken, versions } from "./tree";
 
-const EMPTY: Conversation = { id: "c", title: "", created: 0, updated: 0, options: NO_OPTIONS, messages: [], leaf: null };
+const EMPTY: Conversation = {
+  id: "c",
+  title: "",
+  created: 0,
+  updated: 0,
+  options: NO_OPTIONS,
+  messages: [],
+  leaf: null,
+};
 
 function user(id: string, parent: string | null): UserMessage {
   return { id, parent, created: 1, text: id, role: "user", attachments: [] };
 }
 
 function assistant(id: string, parent: string | null): AssistantMessage {
-  return { id, parent, created: 1, text: id, role: "assistant", model: "", toolCalls: [], finish: "stop", usage: null, timing: null, failure: null };
+  return {
+    id,
+    parent,
+    created: 1,
+    text: id,
+    role: "assistant",
+    model: "",
+    toolCalls: [],
+    finish: "stop",
+    usage: null,
+    timing: null,
+    failure: null,
+  };
 }
 
 function grow(...messages: Message[]): Conversation {
@@ -20,7 +40,13 @@ function grow(...messages: Message[]): Conversation {
 const ids = (messages: Message[]): string => messages.map((message) => message.id).join(" ");
 
 describe("the tree of messages", () => {
-  const branched = grow(user("q1", null), assistant("a1", "q1"), user("q2", "a1"), assistant("a2", "q2"), assistant("b1", "q1"));
+  const branched = grow(
+    user("q1", null),
+    assistant("a1", "q1"),
+    user("q2", "a1"),
+    assistant("a2", "q2"),
+    assistant("b1", "q1"),
+  );
 
   test("what was added last is shown", () => {
     expect(ids(shownPath(branched))).toBe("q1 b1");
@@ -59,7 +85,10 @@ describe("the tree of messages", () => {
 });
 
 test("what the server counted last holds, and what came since is added", () => {
-  const counted = (prompt: number, completion: number): Message => ({ ...assistant("a", null), usage: { prompt, completion } });
+  const counted = (prompt: number, completion: number): Message => ({
+    ...assistant("a", null),
+    usage: { prompt, completion },
+  });
   expect(tokensTaken([])).toBe(0);
   expect(tokensTaken([user("q", null), counted(10, 5), counted(20, 4), counted(0, 3), assistant("b", null)])).toBe(27);
 });

@@ -84,6 +84,11 @@ export function replace<M extends Message>(
 
 /** What a conversation is called until it is renamed: the beginning of what was asked first. */
 export function titleOf(text: string, fallback: string): string {
-  const line = text.trim().split("\n", 1)[0]!.replace(/^[#>*\-\s]+/, "").trim() || fallback;
+  const line =
+    text
+      .trim()
+      .split("\n", 1)[0]!
+      .replace(/^[#>*\-\s]+/, "")
+      .trim() || fallback;
   return line.length <= 60 ? line : `${line.slice(0, 60).replace(/\s+\S*$/, "")} …`;
 }

@@ -13,14 +13,25 @@ test("text grows, and the server's count comes last", () => {
     { choices: [{ delta: {}, finish_reason: "length" }] },
     { choices: [], usage: { prompt_tokens: 7, completion_tokens: 2 } },
   );
-  expect(answer).toEqual({ text: "Hello", toolCalls: [], finish: "length", usage: { prompt: 7, completion: 2 }, timing: { first: 200, last: 300 }, pieces: 2 });
+  expect(answer).toEqual({
+    text: "Hello",
+    toolCalls: [],
+    finish: "length",
+    usage: { prompt: 7, completion: 2 },
+    timing: { first: 200, last: 300 },
+    pieces: 2,
+  });
 });
 
 test("calls grow side by side", () => {
   const piece = (index: number, json: string, id?: string, name?: string): Chunk => ({
-    choices: [{ delta: { tool_calls: [{ index, ...(id && { id }), function: { ...(name && { name }), arguments: json } }] } }],
+    choices: [
+      { delta: { tool_calls: [{ index, ...(id && { id }), function: { ...(name && { name }), arguments: json } }] } },
+    ],
   });
-  expect(absorbAll(piece(0, '{"a"', "1", "f"), piece(1, "{", "2", "g"), piece(0, ": 1}"), piece(1, "}")).toolCalls).toEqual([
+  expect(
+    absorbAll(piece(0, '{"a"', "1", "f"), piece(1, "{", "2", "g"), piece(0, ": 1}"), piece(1, "}")).toolCalls,
+  ).toEqual([
     { id: "1", name: "f", arguments: '{"a": 1}' },
     { id: "2", name: "g", arguments: "{}" },
   ]);

@@ -40,7 +40,10 @@ export function absorb(answer: Answer, chunk: Chunk, elapsed: number): Answer {
   return next;
 }
 
-function addCall(calls: ToolCall[], { index, id, function: piece }: NonNullable<Delta["tool_calls"]>[number]): ToolCall[] {
+function addCall(
+  calls: ToolCall[],
+  { index, id, function: piece }: NonNullable<Delta["tool_calls"]>[number],
+): ToolCall[] {
   const old = calls[index] ?? { id: "", name: "", arguments: "" };
   const call = {
     id: id ?? old.id,

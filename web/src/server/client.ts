@@ -35,7 +35,11 @@ export async function listModels(key: string): Promise<Model[]> {
 }
 
 /** Send a chat completion request and give its chunks as they come. */
-export async function* streamChat(body: Record<string, unknown>, key: string, signal: AbortSignal): AsyncGenerator<Chunk> {
+export async function* streamChat(
+  body: Record<string, unknown>,
+  key: string,
+  signal: AbortSignal,
+): AsyncGenerator<Chunk> {
   const response = await request("v1/chat/completions", key, {
     method: "POST",
     body: JSON.stringify(body),
@@ -76,7 +80,9 @@ async function request(path: string, key: string, init: RequestInit): Promise<Re
     throw new ServerFailure({ kind: "unreachable", message: "The server does not answer. Is it still running?" });
   });
   if (response.ok) return response;
-  throw new ServerFailure(failureOf(response.status, response.headers.get("Retry-After"), await response.json().catch(() => null)));
+  throw new ServerFailure(
+    failureOf(response.status, response.headers.get("Retry-After"), await response.json().catch(() => null)),
+  );
 }
 
 /** What a status and an error body in OpenAI's shape mean. */
@@ -85,7 +91,11 @@ export function failureOf(status: number, retryAfter: string | null, body: unkno
   if (status === 401) return { kind: "key", message };
   if (status === 429 || (status === 503 && retryAfter !== null)) {
     const seconds = retryAfter === null ? NaN : Number(retryAfter);
-    return { kind: "busy", message, retryAt: Date.now() + 1000 * (seconds >= 0 ? Math.min(seconds, LONGEST_WAIT) : USUAL_WAIT) };
+    return {
+      kind: "busy",
+      message,
+      retryAt: Date.now() + 1000 * (seconds >= 0 ? Math.min(seconds, LONGEST_WAIT) : USUAL_WAIT),
+    };
   }
   return { kind: status < 500 ? "refused" : "failed", message };
 }

@@ -9,7 +9,8 @@ const LARGEST_TEXT = 2 ** 20;
 const SENT_AS_IT_IS = ["image/png", "image/jpeg", "image/webp"];
 
 /** What the file chooser offers; a dropped file is looked at, whatever its name. */
-export const ACCEPTED = "image/*,application/pdf,text/*,.md,.json,.csv,.py,.ts,.js,.rs,.c,.cpp,.h,.go,.java,.toml,.yaml,.yml";
+export const ACCEPTED =
+  "image/*,application/pdf,text/*,.md,.json,.csv,.py,.ts,.js,.rs,.c,.cpp,.h,.go,.java,.toml,.yaml,.yml";
 
 /** @throws Error with a sentence for the reader. */
 export async function attach(file: File): Promise<Attachment> {
@@ -33,9 +34,14 @@ async function readImage(file: File): Promise<string> {
   });
   const scale = Math.min(1, LONGEST_SIDE / Math.max(picture.width, picture.height));
   if (scale === 1 && SENT_AS_IT_IS.includes(file.type)) return dataUrl(file);
-  const canvas = new OffscreenCanvas(Math.max(1, Math.round(picture.width * scale)), Math.max(1, Math.round(picture.height * scale)));
+  const canvas = new OffscreenCanvas(
+    Math.max(1, Math.round(picture.width * scale)),
+    Math.max(1, Math.round(picture.height * scale)),
+  );
   canvas.getContext("2d")!.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return dataUrl(await canvas.convertToBlob({ type: file.type === "image/jpeg" ? "image/jpeg" : "image/png", quality: 0.92 }));
+  return dataUrl(
+    await canvas.convertToBlob({ type: file.type === "image/jpeg" ? "image/jpeg" : "image/png", quality: 0.92 }),
+  );
 }
 
 function dataUrl(blob: Blob): Promise<string> {

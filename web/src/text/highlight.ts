@@ -18,7 +18,24 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
-const LANGUAGES = { bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml };
+const LANGUAGES = {
+  bash,
+  c,
+  cpp,
+  css,
+  diff,
+  go,
+  ini,
+  java,
+  javascript,
+  json,
+  python,
+  rust,
+  sql,
+  typescript,
+  xml,
+  yaml,
+};
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
 
 /** Beyond this, colours would cost more than a frame each time a token comes. */
@@ -26,7 +43,9 @@ const LONGEST = 20_000;
 
 /** The HTML of a piece of code; of an unknown language, the code itself, escaped. */
 export function highlight(code: string, language: string): string {
-  return hljs.getLanguage(language) && code.length <= LONGEST ? hljs.highlight(code, { language, ignoreIllegals: true }).value : escape(code);
+  return hljs.getLanguage(language) && code.length <= LONGEST
+    ? hljs.highlight(code, { language, ignoreIllegals: true }).value
+    : escape(code);
 }
 
 export function escape(text: string): string {

@@ -28,7 +28,7 @@ describe("what a model writes does nothing", () => {
     "![x](https://a.example/track.png)",
     '![x" onerror="alert(1)](https://a.example/)',
     "<a href='javascript:alert(1)'>x</a>",
-    "```\"><img src=x onerror=alert(1)>\ncode\n```",
+    '```"><img src=x onerror=alert(1)>\ncode\n```',
     "```html\n<script>alert(1)</script>\n```",
     "| <img src=x onerror=alert(1)> |\n| --- |\n| <iframe src=//a.example> |",
     "<style>*{display:none}</style>",
@@ -37,7 +37,11 @@ describe("what a model writes does nothing", () => {
     "<br/onmouseover=alert(1)>",
   ])("%s", (text) => {
     for (const element of rendered(text).querySelectorAll("*")) {
-      expect(element.matches("img, script, style, svg, iframe, form, math, object, [style], [src], input:not([type=checkbox])")).toBe(false);
+      expect(
+        element.matches(
+          "img, script, style, svg, iframe, form, math, object, [style], [src], input:not([type=checkbox])",
+        ),
+      ).toBe(false);
       for (const { name, value } of element.attributes) {
         expect(name).not.toMatch(/^on/);
         if (name === "href") expect(value).toMatch(/^(https?:|mailto:)/);
@@ -58,7 +62,9 @@ describe("what a model writes does nothing", () => {
 describe("Markdown", () => {
   test("links open elsewhere and tell nothing", () => {
     const link = rendered("[a](https://a.example/?x=1&y=2)").querySelector("a")!;
-    expect(link.outerHTML).toBe('<a href="https://a.example/?x=1&amp;y=2" target="_blank" rel="noopener noreferrer">a</a>');
+    expect(link.outerHTML).toBe(
+      '<a href="https://a.example/?x=1&amp;y=2" target="_blank" rel="noopener noreferrer">a</a>',
+    );
   });
 
   test("an image is a link to it", () => {
@@ -88,7 +94,8 @@ describe("Markdown", () => {
 });
 
 describe("while a text grows", () => {
-  const text = "# [Title][1]\n\nSome *text*.\n\n```python\nx = 1\n```\n\n- a\n- b\n\n| a |\n| - |\n| 1 |\n\n[1]: https://a.example\n";
+  const text =
+    "# [Title][1]\n\nSome *text*.\n\n```python\nx = 1\n```\n\n- a\n- b\n\n| a |\n| - |\n| 1 |\n\n[1]: https://a.example\n";
 
   test("finished blocks are not made again", () => {
     const before = renderBlocks("One.\n\nTwo.\n\nThr");

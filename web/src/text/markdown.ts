@@ -21,7 +21,8 @@ const marked = new Marked({
     link({ href, tokens }) {
       return link(href, this.parser.parseInline(tokens));
     },
-    checkbox: ({ checked }) => `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? "Done" : "To do"}"> `,
+    checkbox: ({ checked }) =>
+      `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? "Done" : "To do"}"> `,
     code({ text, lang }) {
       const language = lang?.match(/^[\w+#-]+/)?.[0] ?? "";
       return (
@@ -42,16 +43,48 @@ const marked = new Marked({
 });
 
 function link(href: string, label: string): string {
-  return SAFE_ADDRESS.test(href) ? `<a href="${escape(href)}" target="_blank" rel="noopener noreferrer">${label}</a>` : label;
+  return SAFE_ADDRESS.test(href)
+    ? `<a href="${escape(href)}" target="_blank" rel="noopener noreferrer">${label}</a>`
+    : label;
 }
 
 const ALLOWED = {
   ALLOWED_TAGS: [
-    ...["h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "blockquote", "ul", "ol", "li", "a", "em", "strong", "del"],
+    ...[
+      "h1",
+      "h2",
+      "h3",
+      "h4",
+      "h5",
+      "h6",
+      "p",
+      "br",
+      "hr",
+      "blockquote",
+      "ul",
+      "ol",
+      "li",
+      "a",
+      "em",
+      "strong",
+      "del",
+    ],
     ...["code", "pre", "div", "span", "button", "table", "thead", "tbody", "tr", "th", "td", "input"],
     ...["sub", "sup", "kbd", "mark", "u", "s", "details", "summary"],
   ],
-  ALLOWED_ATTR: ["class", "href", "target", "rel", "type", "tabindex", "role", "aria-label", "start", "checked", "disabled"],
+  ALLOWED_ATTR: [
+    "class",
+    "href",
+    "target",
+    "rel",
+    "type",
+    "tabindex",
+    "role",
+    "aria-label",
+    "start",
+    "checked",
+    "disabled",
+  ],
   ALLOWED_URI_REGEXP: SAFE_ADDRESS,
   ADD_URI_SAFE_ATTR: ["target", "rel", "type", "tabindex", "role", "start", "checked", "disabled"], // no addresses
 };
@@ -70,7 +103,9 @@ export function renderBlocks(text: string, before: Block[] = []): Block[] {
   const known = Object.keys(tokens.links).length === 0 ? before : [];
   return tokens
     .filter((token) => token.type !== "space" && token.type !== "def")
-    .map((token, index) => (known[index]?.source === token.raw ? known[index] : { source: token.raw, html: renderToken(token, tokens.links) }));
+    .map((token, index) =>
+      known[index]?.source === token.raw ? known[index] : { source: token.raw, html: renderToken(token, tokens.links) },
+    );
 }
 
 function renderToken(token: Token, links: Links): string {

@@ -29,7 +29,11 @@ export const AnswerView = memo(function AnswerView({ message, results, last }: P
   return (
     <article class="answer" aria-label="Answer" aria-busy={writing} data-last={last}>
       {writing && !message.text && message.toolCalls.length === 0 && <Waiting />}
-      {editing.value ? <Editor text={message.text} save="Save" onFinish={finish} /> : <Markdown text={message.text} growing={writing} />}
+      {editing.value ? (
+        <Editor text={message.text} save="Save" onFinish={finish} />
+      ) : (
+        <Markdown text={message.text} growing={writing} />
+      )}
       {message.toolCalls.map((call, index) => (
         <ToolCallCard key={index} message={message} call={call} result={results.get(call.id)} />
       ))}
@@ -38,8 +42,22 @@ export const AnswerView = memo(function AnswerView({ message, results, last }: P
         <div class="message-actions">
           <Versions message={message} />
           {message.text && <CopyButton text={message.text} />}
-          <IconButton icon={RefreshCw} size={16} label="Regenerate" disabled={busy.value} onClick={() => regenerate(message)} />
-          {message.text && <IconButton icon={Pencil} size={16} label="Edit answer" disabled={busy.value} onClick={() => (editing.value = true)} />}
+          <IconButton
+            icon={RefreshCw}
+            size={16}
+            label="Regenerate"
+            disabled={busy.value}
+            onClick={() => regenerate(message)}
+          />
+          {message.text && (
+            <IconButton
+              icon={Pencil}
+              size={16}
+              label="Edit answer"
+              disabled={busy.value}
+              onClick={() => (editing.value = true)}
+            />
+          )}
           <Figures message={message} />
         </div>
       )}

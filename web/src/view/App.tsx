@@ -16,7 +16,13 @@ const dragging = signal(false);
 
 export function App() {
   return (
-    <div class="app" data-sidebar={sidebarOpen.value ? "open" : "closed"} onDragOver={over} onDragLeave={leave} onDrop={drop}>
+    <div
+      class="app"
+      data-sidebar={sidebarOpen.value ? "open" : "closed"}
+      onDragOver={over}
+      onDragLeave={leave}
+      onDrop={drop}
+    >
       <a class="skip" href="#message" onClick={skipToField}>
         Skip to the message field
       </a>

@@ -17,7 +17,12 @@ export function Attachments({ of, onRemove }: Props) {
       {of.map((attachment, index) => (
         <li key={index} class={`attachment ${attachment.kind}`}>
           {attachment.kind === "image" ? (
-            <button type="button" class="thumbnail" aria-label={`Show ${attachment.name}`} onClick={() => (shown.value = attachment)}>
+            <button
+              type="button"
+              class="thumbnail"
+              aria-label={`Show ${attachment.name}`}
+              onClick={() => (shown.value = attachment)}
+            >
               <img src={attachment.data} alt={attachment.name} />
             </button>
           ) : (
@@ -27,7 +32,15 @@ export function Attachments({ of, onRemove }: Props) {
               <span class="file-kind">{attachment.kind === "pdf" ? "PDF" : "Text"}</span>
             </span>
           )}
-          {onRemove && <IconButton icon={X} size={14} label={`Remove ${attachment.name}`} class="remove" onClick={() => onRemove(attachment)} />}
+          {onRemove && (
+            <IconButton
+              icon={X}
+              size={14}
+              label={`Remove ${attachment.name}`}
+              class="remove"
+              onClick={() => onRemove(attachment)}
+            />
+          )}
         </li>
       ))}
       {shown.value && (

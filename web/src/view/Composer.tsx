@@ -38,7 +38,15 @@ export function Composer() {
         <div class="composer-row">
           <label class="icon-button" title="Add images, PDFs or text files">
             <Icon of={Plus} size={20} />
-            <input id="files" type="file" class="unseen" multiple accept={ACCEPTED} aria-label="Add files" onChange={(event) => choose(event.currentTarget)} />
+            <input
+              id="files"
+              type="file"
+              class="unseen"
+              multiple
+              accept={ACCEPTED}
+              aria-label="Add files"
+              onChange={(event) => choose(event.currentTarget)}
+            />
           </label>
           <span class="composer-hint">
             <kbd>Enter</kbd> sends, <kbd>Shift Enter</kbd> starts a line
@@ -48,7 +56,13 @@ export function Composer() {
           {busy.value ? (
             <IconButton icon={Square} size={16} label="Stop" class="send stop" onClick={stop} />
           ) : (
-            <button type="submit" class="icon-button send" aria-label="Send" title="Send" disabled={empty || !model.value}>
+            <button
+              type="submit"
+              class="icon-button send"
+              aria-label="Send"
+              title="Send"
+              disabled={empty || !model.value}
+            >
               <Icon of={ArrowUp} size={20} />
             </button>
           )}

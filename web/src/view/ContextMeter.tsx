@@ -12,7 +12,17 @@ export function ContextMeter() {
   const share = Math.min(1, used / length);
   const text = `${used.toLocaleString("en")} of ${length.toLocaleString("en")} tokens of context used`;
   return (
-    <span class="context" role="meter" aria-label="Context used" aria-valuemin={0} aria-valuemax={length} aria-valuenow={used} aria-valuetext={text} title={text} data-full={share > NEARLY_FULL}>
+    <span
+      class="context"
+      role="meter"
+      aria-label="Context used"
+      aria-valuemin={0}
+      aria-valuemax={length}
+      aria-valuenow={used}
+      aria-valuetext={text}
+      title={text}
+      data-full={share > NEARLY_FULL}
+    >
       <span class="context-text">
         {short(used)} / {short(length)}
       </span>

@@ -12,5 +12,12 @@ export function CopyButton({ text }: { text: string }) {
     copied.value = true;
     setTimeout(() => (copied.value = false), COPIED_MS);
   };
-  return <IconButton icon={copied.value ? Check : Copy} size={16} label={copied.value ? "Copied" : "Copy"} onClick={() => void copy()} />;
+  return (
+    <IconButton
+      icon={copied.value ? Check : Copy}
+      size={16}
+      label={copied.value ? "Copied" : "Copy"}
+      onClick={() => void copy()}
+    />
+  );
 }

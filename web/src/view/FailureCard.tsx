@@ -43,7 +43,9 @@ export function FailureCard({ message, failure }: { message: AssistantMessage; f
 
 /** Seconds until a request that came too early is sent again, or null where it is not. */
 function useCountdown(failure: Failure, run: () => void): number | null {
-  const left = useSignal<number | null>(failure.retryAt !== undefined && failure.retryAt > Date.now() - JUST_NOW ? secondsTo(failure.retryAt) : null);
+  const left = useSignal<number | null>(
+    failure.retryAt !== undefined && failure.retryAt > Date.now() - JUST_NOW ? secondsTo(failure.retryAt) : null,
+  );
   useEffect(() => {
     if (left.value === null) return;
     const timer = setInterval(() => {

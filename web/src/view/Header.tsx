@@ -9,13 +9,23 @@ export function Header() {
   const settings = panel.value === "settings";
   return (
     <header class="header">
-      <IconButton icon={PanelLeft} label={open ? "Hide conversations" : "Show conversations"} onClick={() => (sidebarOpen.value = !open)} />
+      <IconButton
+        icon={PanelLeft}
+        label={open ? "Hide conversations" : "Show conversations"}
+        onClick={() => (sidebarOpen.value = !open)}
+      />
       {!open && <IconButton icon={SquarePen} label="New chat" onClick={newChat} />}
       <div class="header-text">
         <h1>{current.value?.title ?? <span class="unseen">New chat</span>}</h1>
         <ModelName />
       </div>
-      <IconButton icon={Settings2} label="Settings" class="settings-button" pressed={settings} onClick={() => (panel.value = settings ? null : "settings")} />
+      <IconButton
+        icon={Settings2}
+        label="Settings"
+        class="settings-button"
+        pressed={settings}
+        onClick={() => (panel.value = settings ? null : "settings")}
+      />
     </header>
   );
 }

@@ -22,7 +22,14 @@ interface IconButtonProps {
 
 export function IconButton({ icon, label, size, pressed, class: extra = "", ...rest }: IconButtonProps) {
   return (
-    <button type="button" class={`icon-button ${extra}`} aria-label={label} title={label} aria-pressed={pressed} {...rest}>
+    <button
+      type="button"
+      class={`icon-button ${extra}`}
+      aria-label={label}
+      title={label}
+      aria-pressed={pressed}
+      {...rest}
+    >
       <Icon of={icon} {...(size !== undefined && { size })} />
     </button>
   );

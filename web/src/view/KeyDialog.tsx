@@ -19,8 +19,18 @@ export function KeyDialog() {
     <Dialog label="API key" class="card key" onClose={() => (panel.value = null)}>
       <form onSubmit={(event) => void submit(event)}>
         <h2>This server wants a key</h2>
-        <p>{apiKey.value ? "It does not take the one it was given. " : ""}Ask whoever runs it. The key is kept in this browser and sent to this server only.</p>
-        <input type="password" aria-label="API key" autocomplete="off" spellcheck={false} value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+        <p>
+          {apiKey.value ? "It does not take the one it was given. " : ""}Ask whoever runs it. The key is kept in this
+          browser and sent to this server only.
+        </p>
+        <input
+          type="password"
+          aria-label="API key"
+          autocomplete="off"
+          spellcheck={false}
+          value={typed.value}
+          onInput={(event) => (typed.value = event.currentTarget.value)}
+        />
         <div class="buttons">
           <button type="submit" class="button primary" disabled={!typed.value.trim()}>
             Use this key

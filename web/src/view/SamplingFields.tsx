@@ -30,7 +30,18 @@ function SamplingField({ field: { name, label, min, max, step, hint } }: { field
   return (
     <div class="sampling-field">
       <label for={name}>{label}</label>
-      <input id={name} type="number" min={min} max={max} step={step} placeholder="default" value={value ?? ""} aria-invalid={problem.value !== null} aria-describedby={`${name}-hint`} onInput={(event) => take(event.currentTarget.value)} />
+      <input
+        id={name}
+        type="number"
+        min={min}
+        max={max}
+        step={step}
+        placeholder="default"
+        value={value ?? ""}
+        aria-invalid={problem.value !== null}
+        aria-describedby={`${name}-hint`}
+        onInput={(event) => take(event.currentTarget.value)}
+      />
       <p id={`${name}-hint`} class={problem.value ? "problem" : "hint"}>
         {problem.value ?? hint}
       </p>

@@ -31,7 +31,12 @@ export function Settings() {
       <p class="note">They hold for this conversation and for those you begin after it.</p>
       <label class="field">
         System prompt
-        <textarea rows={4} placeholder="Who the model is, and how it should answer" value={system} onInput={(event) => setOptions({ system: event.currentTarget.value })} />
+        <textarea
+          rows={4}
+          placeholder="Who the model is, and how it should answer"
+          value={system}
+          onInput={(event) => setOptions({ system: event.currentTarget.value })}
+        />
       </label>
       <SamplingFields />
       <StopField />
@@ -131,7 +136,15 @@ function KeyField() {
   return (
     <label class="field">
       API key
-      <input type="password" autocomplete="off" spellcheck={false} placeholder="If the server wants one" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} onChange={use} />
+      <input
+        type="password"
+        autocomplete="off"
+        spellcheck={false}
+        placeholder="If the server wants one"
+        value={typed.value}
+        onInput={(event) => (typed.value = event.currentTarget.value)}
+        onChange={use}
+      />
     </label>
   );
 }

@@ -27,7 +27,14 @@ export function Sidebar() {
         </button>
         <label class="search">
           <Icon of={Search} size={16} />
-          <input id="search" type="search" placeholder="Search" aria-label="Search conversations" value={query.value} onInput={(event) => (query.value = event.currentTarget.value)} />
+          <input
+            id="search"
+            type="search"
+            placeholder="Search"
+            aria-label="Search conversations"
+            value={query.value}
+            onInput={(event) => (query.value = event.currentTarget.value)}
+          />
         </label>
         <div class="conversations">
           {groupByAge(found, Date.now()).map(({ label, items }) => (
@@ -40,7 +47,11 @@ export function Sidebar() {
               </ul>
             </section>
           ))}
-          {found.length === 0 && <p class="nothing">{query.value ? "Nothing found." : "What you talk about is kept here, in this browser only."}</p>}
+          {found.length === 0 && (
+            <p class="nothing">
+              {query.value ? "Nothing found." : "What you talk about is kept here, in this browser only."}
+            </p>
+          )}
         </div>
         <Footer />
       </nav>
@@ -97,12 +108,22 @@ const THEME_ICON = { system: Monitor, light: Sun, dark: Moon };
 function Footer() {
   return (
     <div class="sidebar-footer">
-      <IconButton icon={THEME_ICON[theme.value]} label={`Theme: ${theme.value}`} onClick={() => (theme.value = NEXT_THEME[theme.value])} />
+      <IconButton
+        icon={THEME_ICON[theme.value]}
+        label={`Theme: ${theme.value}`}
+        onClick={() => (theme.value = NEXT_THEME[theme.value])}
+      />
       <IconButton icon={Keyboard} label="Keyboard shortcuts" onClick={() => (panel.value = "shortcuts")} />
       <span class="gap" />
       <label class="icon-button" title="Import conversations">
         <Icon of={Upload} />
-        <input type="file" class="unseen" accept=".json,application/json" aria-label="Import conversations" onChange={(event) => importChosen(event.currentTarget)} />
+        <input
+          type="file"
+          class="unseen"
+          accept=".json,application/json"
+          aria-label="Import conversations"
+          onChange={(event) => importChosen(event.currentTarget)}
+        />
       </label>
       <IconButton icon={Download} label="Export all conversations" onClick={() => void exportAll()} />
     </div>

@@ -23,7 +23,14 @@ export function Thread() {
               case "user":
                 return <QuestionView key={message.id} message={message} />;
               case "assistant":
-                return <AnswerView key={message.id} message={message} results={message.toolCalls.length > 0 ? resultsOf(messages, message.id) : NO_RESULTS} last={last} />;
+                return (
+                  <AnswerView
+                    key={message.id}
+                    message={message}
+                    results={message.toolCalls.length > 0 ? resultsOf(messages, message.id) : NO_RESULTS}
+                    last={last}
+                  />
+                );
               case "tool":
                 return null; // shown with its call
             }

@@ -32,7 +32,9 @@ export function ToolCallCard({ message, call, result }: Props) {
         <>
           <p>Result</p>
           <pre tabIndex={0}>
-            <code dangerouslySetInnerHTML={{ __html: highlight(pretty(result.text), isJson(result.text) ? "json" : "") }} />
+            <code
+              dangerouslySetInnerHTML={{ __html: highlight(pretty(result.text), isJson(result.text) ? "json" : "") }}
+            />
           </pre>
         </>
       )}
@@ -67,7 +69,12 @@ function ResultForm({ message, call }: { message: AssistantMessage; call: ToolCa
         />
       </label>
       <div class="buttons">
-        <button type="button" class="button" disabled={busy.value} onClick={() => answerCall(message, call, REFUSAL, true)}>
+        <button
+          type="button"
+          class="button"
+          disabled={busy.value}
+          onClick={() => answerCall(message, call, REFUSAL, true)}
+        >
           <Icon of={X} size={16} /> Refuse
         </button>
         <button type="submit" class="button primary" disabled={busy.value}>

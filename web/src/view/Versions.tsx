@@ -14,11 +14,23 @@ export function Versions({ message }: { message: Message }) {
   const step = (by: number) => () => showVersion(all[at + by]!.id);
   return (
     <span class="versions" role="group" aria-label="Versions">
-      <IconButton icon={ChevronLeft} size={16} label="Version before" disabled={at === 0 || busy.value} onClick={step(-1)} />
+      <IconButton
+        icon={ChevronLeft}
+        size={16}
+        label="Version before"
+        disabled={at === 0 || busy.value}
+        onClick={step(-1)}
+      />
       <span>
         {at + 1}/{all.length}
       </span>
-      <IconButton icon={ChevronRight} size={16} label="Next version" disabled={at === all.length - 1 || busy.value} onClick={step(1)} />
+      <IconButton
+        icon={ChevronRight}
+        size={16}
+        label="Next version"
+        disabled={at === all.length - 1 || busy.value}
+        onClick={step(1)}
+      />
     </span>
   );
 }

@@ -9,8 +9,18 @@ const CODE = "What does this code do, and what could go wrong with it?\n\n```\n\
 const STARTERS = [
   { icon: Image, title: "Show a picture", text: "Paste it, drop it or choose a file", run: chooseFile },
   { icon: FileText, title: "Read a document", text: "Drop a PDF and ask about it", run: chooseFile },
-  { icon: Code, title: "Look through code", text: "Explained, reviewed, mended", run: () => startWith(CODE, CODE.length - 4) },
-  { icon: Wrench, title: "Call your tools", text: "Define functions; confirm each call", run: () => void (panel.value = "settings") },
+  {
+    icon: Code,
+    title: "Look through code",
+    text: "Explained, reviewed, mended",
+    run: () => startWith(CODE, CODE.length - 4),
+  },
+  {
+    icon: Wrench,
+    title: "Call your tools",
+    text: "Define functions; confirm each call",
+    run: () => void (panel.value = "settings"),
+  },
 ];
 
 /** Long lines that a wind draws. */
