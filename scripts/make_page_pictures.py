@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.browsers import find_chromium, launch  # noqa: E402
-from support.chat_server import ChatServer, Reply, call, serve  # noqa: E402
+from support.scripted_server import ChatServer, Reply, call, serve  # noqa: E402
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.chat_page import ChatPage
-from support.chat_server import HOLD, ChatServer, Reply
+from support.scripted_server import HOLD, ChatServer, Reply
 
 
 class TestAnswers:

@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from support.chat_page import ChatPage, open_page
-from support.chat_server import HOLD, ChatServer, Reply
 from support.pictures import as_bytes, noise
+from support.scripted_server import HOLD, ChatServer, Reply
 
 
 class TestConversations:

@@ -7,8 +7,8 @@ import json
 from playwright.sync_api import expect
 
 from support.chat_page import ChatPage
-from support.chat_server import ChatServer, Reply, call
 from support.pictures import as_bytes, noise
+from support.scripted_server import ChatServer, Reply, call
 
 WEATHER = {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
 

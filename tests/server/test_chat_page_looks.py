@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from support.chat_page import ChatPage, open_page
-from support.chat_server import ChatServer, Reply, call
+from support.scripted_server import ChatServer, Reply, call
 
 
 class TestKeyboard:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
 
     from support.chat_page import ChatPage
-    from support.chat_server import ChatServer
+    from support.scripted_server import ChatServer
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing but the page may cause requests, and a container has no sandbox to give.
@@ -55,7 +55,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def running_chat_server() -> Iterator[ChatServer]:
     """The scripted server, for all tests."""
-    from support.chat_server import serve
+    from support.scripted_server import serve
 
     with serve() as server:
         yield server
