@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test unit lint types clean
+.PHONY: demo test unit lint types web web-check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/mistralet demo
@@ -20,6 +20,19 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+# The chat page, built into the package: only who changes web/ needs Node. tests/server/test_web_build.py tells whether
+# what is committed is the build of what is committed; web-check builds it again and compares.
+web: web/node_modules/.installed
+	cd web && npm test && npm run build
+
+web-check: web/node_modules/.installed
+	cd web && npm test && OUT_DIR=../build/web npm run build
+	diff -r build/web src/mistralet/server/web
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("mistralet needs Python 3.11 or newer: make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

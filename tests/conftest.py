@@ -1,3 +1,3 @@
 """Fixtures shared by all tests live in tests/support."""
 
-pytest_plugins = ["support.fixtures"]
+pytest_plugins = ["support.fixtures", "support.browsers"]
