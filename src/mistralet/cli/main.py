@@ -16,11 +16,13 @@ from mistralet.cli.inspect import inspect
 from mistralet.cli.list_models import list_models
 from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
+from mistralet.cli.serve import serve
 from mistralet.errors import MistraletError
 
 VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
     "generate": generate,
+    "serve": serve,
     "plan": plan,
     "inspect": inspect,
     "pull": pull,

@@ -20,6 +20,7 @@ from mistralet.engine.events import Event, EventKind, Listener
 from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
+from mistralet.engine.pooling import pool_prompts
 from mistralet.engine.prompt_scores import score_prompts
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
 from mistralet.engine.request import Completion, Request, StepOutput
@@ -178,6 +179,7 @@ class Engine:
         model_seconds = time.perf_counter() - model_begun
         drawn = self.drawing.draw(logits)
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
+        pool_prompts(self.model, chunks, hidden)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [
@@ -290,6 +292,7 @@ class Engine:
             finish_reason=sequence.answer.finish_reason,
             error=sequence.answer.error,
             stats=sequence.stats,
+            embedding=sequence.embedding,
         )
 
     def _take_compiled(self) -> list[StepOutput]:
@@ -358,7 +361,7 @@ class Engine:
 
     def _restore(self, sequence: Sequence) -> int:
         """Take from the library what it has of a prompt; how many tokens are in the cache now."""
-        if self.library is None or sequence.request.params.prompt_logprobs is not None:
+        if self.library is None or not sequence.reusable:
             return sequence.computed
         digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
         end = self.library.length(digests, sequence.computed)

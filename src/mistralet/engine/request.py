@@ -25,6 +25,7 @@ class Request:
     params: SamplingParams = field(default_factory=SamplingParams)
     constraint: Constraint | None = None  # that the answer's text fits
     repetition: RepetitionParams = field(default_factory=RepetitionParams)  # what to do about endless answers
+    embed: bool = False  # no answer is written: the prompt becomes a vector (`StepOutput.embedding`)
     keep_as: str | None = None  # a name under which the library keeps the prompt
     priority: int = 0  # lower runs first; equals run in the order they came
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -65,6 +66,8 @@ class StepOutput:
     logprobs: list[Sampled] = field(default_factory=list)  # of `token_ids`, if the request asks for them
     # Of the prompt's tokens from the second on, if the request asks for them
     prompt_logprobs: list[Sampled] = field(default_factory=list)
+    # The mean of the last hidden states over the prompt, if the request asks for it; in the last output
+    embedding: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Completion:
     finish_reason: FinishReason
     error: str | None
     stats: RequestStats
+    embedding: list[float] | None = None
 
     @classmethod
     def of(cls, outputs: Sequence[StepOutput]) -> Completion:
@@ -99,4 +103,5 @@ class Completion:
             finish_reason=last.finish_reason,
             error=last.error,
             stats=last.stats,
+            embedding=last.embedding,
         )

@@ -26,6 +26,11 @@ class Chunk:
     @property
     def draws(self) -> bool:
         """Whether the step leads to the sequence's next token."""
+        return self.is_last and not self.sequence.request.embed
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the step reads all there is of the sequence."""
         return self.tokens == self.sequence.pending
 
 
