@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from mistralet.chat.chatml_calls import instruction, with_calls, written_result
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import no_vision
 from mistralet.chat.messages import ImagePart, Message, TextPart
 from mistralet.chat.request import ChatRequest
+from mistralet.chat.tools import check_tools
 from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer
 
@@ -18,33 +21,51 @@ _DEFAULT_SYSTEM = re.compile(r"<\|im_start\|>system(?:\n|\\n)(.+?)<\|im_end\|>",
 class ChatMLChat:
     """Turns of `<|im_start|>role`, a line break, the text and `<|im_end|>`, with a line break between turns.
 
-    Where the file's own template opens a conversation without system message with one of its own, so do we.
+    Where the file's own template opens a conversation without system message with one of its own, so do we. Tools are
+    listed at the end of the first system turn.
     """
 
     def __init__(self, tokenizer: BpeTokenizer) -> None:
         self._tokenizer = tokenizer
         self._start = tokenizer.control_id("<|im_start|>")
-        self._end = tokenizer.control_id("<|im_end|>")
+        self._turn_end = [tokenizer.control_id("<|im_end|>"), *tokenizer.encode("\n")]
         default = _DEFAULT_SYSTEM.search(tokenizer.chat_template or "")
-        self._default_system = default.group(1) if default else None
+        self._default_system = default.group(1) if default else ""
 
     def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
-        messages = request.messages
-        check_conversation(messages)
+        check_conversation(request.messages)
+        check_tools(request)
+        turns = [(message.role, _text(message)) for message in _in_call_order(_without_pictures(request.messages))]
+        if turns[0][0] != "system" and (self._default_system or request.tools):
+            turns.insert(0, ("system", self._default_system))
+        if request.tools:
+            turns[0] = ("system", "\n\n".join(filter(None, [turns[0][1], instruction(request.tools)])))
+        if not request.messages[-1].prefix:
+            turns.append(("assistant", ""))
         ids = []
-        if self._default_system and messages[0].role != "system":
-            ids += self._turn("system", self._default_system)
-        for index, message in enumerate(messages):
-            ids += self._turn(message.role, _text(message, index))
-        ids += [self._start, *self._tokenizer.encode("assistant\n")]
-        return Prompt(ids)
-
-    def _turn(self, role: str, text: str) -> list[int]:
-        return [self._start, *self._tokenizer.encode(f"{role}\n{text}"), self._end, *self._tokenizer.encode("\n")]
+        for role, text in turns:
+            ids += [self._start, *self._tokenizer.encode(f"{role}\n{text}"), *self._turn_end]
+        return Prompt(ids[: -len(self._turn_end)])  # the last turn is the one to go on with
 
 
-def _text(message: Message, index: int) -> str:
-    if any(isinstance(part, ImagePart) for part in message.parts):
-        raise no_vision(index)
-    return "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart))
+def _without_pictures(messages: Sequence[Message]) -> Sequence[Message]:
+    for index, message in enumerate(messages):
+        if any(isinstance(part, ImagePart) for part in message.parts):
+            raise no_vision(index)
+    return messages
+
+
+def _in_call_order(messages: Sequence[Message]) -> list[Message]:
+    """The messages, but the results of several calls in the order of these: ChatML writes no ids to tell them apart."""
+    ordered = list(messages)
+    for index, message in enumerate(messages):
+        results = slice(index + 1, index + 1 + len(message.tool_calls))
+        by_id = {result.tool_call_id: result for result in messages[results]}
+        ordered[results] = [by_id[call.id] for call in message.tool_calls]
+    return ordered
+
+
+def _text(message: Message) -> str:
+    text = "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart) and part.text)
+    return written_result(text) if message.role == "tool" else with_calls(text, message.tool_calls)

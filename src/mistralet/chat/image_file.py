@@ -16,7 +16,28 @@ if TYPE_CHECKING:
 # Below the size at which Pillow starts to warn; as RGB it is 240 MB.
 MAX_PIXELS = 80_000_000
 
+MAX_BYTES = 100 << 20
+
+# By the first bytes of a file.
+_MEDIA_TYPES = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"RIFF": "image/webp",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+}
+
 _UNREADABLE = "the image cannot be read: it is cut short or damaged; send it again"
+
+
+def media_type(data: bytes) -> str:
+    """The media type of a picture file, told from its first bytes."""
+    for magic, name in _MEDIA_TYPES.items():
+        if data.startswith(magic):
+            return name
+    return "application/octet-stream"
 
 
 def decode_image(data: bytes) -> torch.Tensor:
@@ -50,24 +71,23 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     from PIL.TiffImagePlugin import TiffImageFile
     from PIL.WebPImagePlugin import WebPImageFile
 
-    formats: dict[bytes, type[ImageFile.ImageFile]] = {
-        b"\x89PNG": PngImageFile,
-        b"\xff\xd8\xff": JpegImageFile,
-        b"RIFF": WebPImageFile,
-        b"GIF8": GifImageFile,
-        b"BM": BmpImageFile,
-        b"II*\0": TiffImageFile,
-        b"MM\0*": TiffImageFile,
+    formats: dict[str, type[ImageFile.ImageFile]] = {
+        "image/png": PngImageFile,
+        "image/jpeg": JpegImageFile,
+        "image/webp": WebPImageFile,
+        "image/gif": GifImageFile,
+        "image/bmp": BmpImageFile,
+        "image/tiff": TiffImageFile,
     }
     if not data:
         raise ImageError("the image is empty (0 bytes); send it again")
-    for magic, image_file in formats.items():
-        if data.startswith(magic):
-            try:
-                return image_file(io.BytesIO(data))
-            except Exception as error:  # see decode_image
-                raise ImageError(_UNREADABLE) from error
-    raise ImageError("the image is of an unknown format; send a PNG, JPEG, WebP, GIF, BMP or TIFF")
+    image_file = formats.get(media_type(data))
+    if image_file is None:
+        raise ImageError("the image is of an unknown format; send a PNG, JPEG, WebP, GIF, BMP or TIFF")
+    try:
+        return image_file(io.BytesIO(data))
+    except Exception as error:  # see decode_image
+        raise ImageError(_UNREADABLE) from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -8,17 +8,19 @@ needed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
+from mistralet.chat.call_ids import CallIds
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
 from mistralet.chat.messages import ImagePart, Message, TextPart
 from mistralet.chat.request import ChatRequest
+from mistralet.chat.tools import check_tools, described
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.model import Prompt, PromptImage
@@ -27,6 +29,7 @@ from mistralet.tokenizer import TekkenTokenizer
 if TYPE_CHECKING:
     from mistral_common.protocol.instruct.chunk import ContentChunk, ImageURLChunk
     from mistral_common.protocol.instruct.messages import ChatMessage
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
     from mistral_common.tokens.tokenizers.image import ImageEncoder, ImageEncoding
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
@@ -48,20 +51,19 @@ class TekkenChat:
 
     def encode(self, request: ChatRequest) -> Prompt:
         """See `ChatFormat.encode`."""
-        messages = request.messages
         from mistral_common.exceptions import MistralCommonException
-        from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
+        messages = request.messages
         check_conversation(messages)
+        check_tools(request)
         pictures = [
             _read_picture(part, index, self._vision)
             for index, message in enumerate(messages)
             for part in message.parts
             if isinstance(part, ImagePart)
         ]
-        grids = ((picture.columns, picture.rows) for picture in pictures)
         try:
-            conversation = ChatCompletionRequest(messages=[_to_mistral(message, grids) for message in messages])
+            conversation = _to_mistral(request, [(picture.columns, picture.rows) for picture in pictures])
             ids = self._template.encode_chat_completion(conversation).tokens
         except (MistralCommonException, ValueError) as error:
             raise PromptError(
@@ -90,23 +92,41 @@ def _read_picture(part: ImagePart, index: int, vision: VisionConfig | None) -> _
     return _Picture(pixels, hashlib.sha256(part.data).hexdigest(), columns=width // side, rows=height // side)
 
 
-def _to_mistral(message: Message, grids: Iterator[tuple[int, int]]) -> ChatMessage:
-    """The message in mistral-common's types; each of its pictures takes the next of `grids`."""
-    from mistral_common.protocol.instruct.chunk import ImageURLChunk, TextChunk
-    from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
+def _to_mistral(request: ChatRequest, grids: Sequence[tuple[int, int]]) -> ChatCompletionRequest[Any]:
+    """The request in mistral-common's types; `grids`: the columns and rows of its pictures."""
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+    from mistral_common.protocol.instruct.tool_calls import Tool
 
-    types: dict[str, type[SystemMessage | UserMessage | AssistantMessage]] = {
-        "system": SystemMessage,
-        "user": UserMessage,
-        "assistant": AssistantMessage,
-    }
+    call_ids, next_grid = CallIds(request.messages), iter(grids)
+    return ChatCompletionRequest(
+        model="mistralet",  # required, and of no effect
+        messages=[_message(message, call_ids, next_grid) for message in request.messages],
+        tools=[Tool.model_validate(described(tool)) for tool in request.tools] or None,
+    )
+
+
+def _message(message: Message, call_ids: CallIds, next_grid: Iterator[tuple[int, int]]) -> ChatMessage:
+    from mistral_common.protocol.instruct.chunk import ImageURLChunk, TextChunk
+    from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, ToolMessage, UserMessage
+    from mistral_common.protocol.instruct.tool_calls import FunctionCall, ToolCall
+
     content: list[ContentChunk] = [
         TextChunk(text=part.text)
         if isinstance(part, TextPart)
-        else ImageURLChunk(image_url="{}x{}".format(*next(grids)))
+        else ImageURLChunk(image_url="{}x{}".format(*next(next_grid)))
         for part in message.parts
     ]
-    return types[message.role](content=content)
+    if message.role == "system":
+        return SystemMessage(content=content)
+    if message.role == "user":
+        return UserMessage(content=content)
+    if message.role == "tool":
+        return ToolMessage(content=content, tool_call_id=call_ids.to_model(message.tool_call_id or ""))
+    calls = [
+        ToolCall(id=call_ids.to_model(call.id), function=FunctionCall(name=call.name, arguments=call.arguments))
+        for call in message.tool_calls
+    ]
+    return AssistantMessage(content=content, tool_calls=calls or None, prefix=message.prefix)
 
 
 def _place(pictures: list[_Picture], ids: list[int], image_token: int) -> list[PromptImage]:
@@ -139,7 +159,7 @@ def _build_template(tokenizer: TekkenTokenizer, vision: VisionConfig | None) -> 
             f"the tokenizer '{tokenizer.name}' lacks control tokens of its chat template; use plain prompts"
         ) from error
     version = tokenizer.raw.version
-    return MistralTokenizer(template, get_validator(version, ValidationMode.test), get_normalizer(version))
+    return MistralTokenizer(template, get_validator(version, ValidationMode.serving), get_normalizer(version))
 
 
 def _grid_encoder(vision: VisionConfig) -> Callable[[ImageURLChunk], ImageEncoding]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mistralet.cli.common import OpenModel, stream_answer
 from mistralet.errors import ImageError, UsageError
@@ -16,8 +15,6 @@ from mistralet.files import write_atomically
 if TYPE_CHECKING:
     from mistralet.chat import Message
     from mistralet.engine import RequestStats, SamplingParams
-
-_LARGEST_IMAGE_FILE = 100 << 20  # bytes
 
 
 @dataclass
@@ -80,14 +77,15 @@ class Conversation:
 
     def add_image(self, path: Path) -> None:
         """Put a picture into the next message; it is looked at now, so that a bad one is refused at once."""
+        from mistralet.chat.image_file import MAX_BYTES
         from mistralet.chat.images import preprocess
 
         vision = self.opened.loaded.checkpoint.config.vision
         if vision is None:
             raise ImageError(f"{self.opened.name} reads text only; take a model with vision, such as small-3.2.")
         try:
-            if path.stat().st_size > _LARGEST_IMAGE_FILE:
-                raise ImageError(f"{path}: is larger than {_LARGEST_IMAGE_FILE >> 20} MB; shrink it.")
+            if path.stat().st_size > MAX_BYTES:
+                raise ImageError(f"{path}: is larger than {MAX_BYTES >> 20} MB; shrink it.")
             data = path.read_bytes()
         except OSError as error:
             raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -101,23 +99,10 @@ class Conversation:
 
     def save(self, path: Path) -> None:
         """Write the conversation as JSON, in the shape of an OpenAI request."""
-        facts = {"model": self.opened.name, "messages": [_as_json(message) for message in self.messages()]}
+        from mistralet.chat.openai_json import messages_to_json
+
+        facts = {"model": self.opened.name, "messages": messages_to_json(self.messages())}
         try:
             write_atomically(path, json.dumps(facts, ensure_ascii=False, indent=2).encode())
         except OSError as error:
             raise UsageError(f"{path}: cannot be written ({error.strerror}).") from error
-
-
-def _as_json(message: Message) -> dict[str, Any]:
-    from mistralet.chat import ImagePart
-
-    if isinstance(message.content, str):
-        return {"role": message.role, "content": message.content}
-    parts: list[dict[str, Any]] = []
-    for part in message.content:
-        if isinstance(part, ImagePart):
-            url = f"data:application/octet-stream;base64,{base64.b64encode(part.data).decode()}"
-            parts.append({"type": "image_url", "image_url": {"url": url}})
-        else:
-            parts.append({"type": "text", "text": part.text})
-    return {"role": message.role, "content": parts}

@@ -52,9 +52,18 @@ def _counts_unlisted_names(schema: dict[str, Any]) -> bool:
     return not closed and least - len(set(map(str, required))) > 1
 
 
+def endless_references(schema: dict[str, Any]) -> set[str]:
+    """The `$ref`s that no finite value fits, because what they refer to needs another of its kind, without end."""
+    return _references(schema) - _finite_references(schema)
+
+
+def _references(schema: dict[str, Any]) -> set[str]:
+    return {part["$ref"] for part in _subschemas(schema) if isinstance(part.get("$ref"), str)}
+
+
 def _finite_references(schema: dict[str, Any]) -> set[str]:
     """The `$ref`s that some finite value fits: the least fixed point over all of them."""
-    references = {part["$ref"] for part in _subschemas(schema) if isinstance(part.get("$ref"), str)}
+    references = _references(schema)
     targets = {reference: _target(schema, reference) for reference in references}
     finite: set[str] = set()
     for _ in range(_MOST_PASSES):

@@ -1,0 +1,34 @@
+"""Pictures inside a URL (RFC 2397): `data:image/png;base64,...`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from mistralet.chat.image_file import MAX_BYTES, media_type
+from mistralet.errors import ImageError
+
+_HEAD = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+
+
+def to_data_url(data: bytes) -> str:
+    """The URL that holds a picture's file."""
+    return f"data:{media_type(data)};base64,{base64.b64encode(data).decode()}"
+
+
+def from_data_url(url: str) -> bytes:
+    """The file in a URL that begins with "data:".
+
+    Raises:
+        ImageError: it is not in base64, damaged, or larger than `MAX_BYTES`.
+    """
+    head = _HEAD.match(url)
+    if head is None:
+        raise ImageError("the data: URL is not in base64; write it as data:image/png;base64,...")
+    if (len(url) - head.end()) * 3 // 4 > MAX_BYTES + 2:  # base64 ends with up to two bytes of padding
+        raise ImageError(f"the picture in the data: URL is larger than {MAX_BYTES >> 20} MB; shrink it")
+    try:
+        return base64.b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ImageError(f"the base64 of the data: URL is damaged ({error}); encode the file again") from error
