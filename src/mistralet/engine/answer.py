@@ -36,6 +36,11 @@ class Answer:
         """Tokens it may still have."""
         return self.room - len(self.token_ids)
 
+    @property
+    def stop_string(self) -> str | None:
+        """The stop string that ended it."""
+        return self._stop_strings.matched
+
     def push(self, token: int) -> str:
         """Add a token; the text that may be shown now. The last one sets `finish_reason`.
 

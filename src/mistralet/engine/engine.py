@@ -291,6 +291,7 @@ class Engine:
             prompt_logprobs=list(prompt_logprobs),
             finish_reason=sequence.answer.finish_reason,
             error=sequence.answer.error,
+            stop_string=sequence.answer.stop_string,
             stats=sequence.stats,
             embedding=sequence.embedding,
         )

@@ -63,6 +63,7 @@ class StepOutput:
     finish_reason: FinishReason | None
     stats: RequestStats  # of the whole answer; goes on changing while it runs
     error: str | None = None  # what failed, a sentence
+    stop_string: str | None = None  # that ended the answer
     logprobs: list[Sampled] = field(default_factory=list)  # of `token_ids`, if the request asks for them
     # Of the prompt's tokens from the second on, if the request asks for them
     prompt_logprobs: list[Sampled] = field(default_factory=list)
@@ -83,6 +84,7 @@ class Completion:
     finish_reason: FinishReason
     error: str | None
     stats: RequestStats
+    stop_string: str | None = None
     embedding: list[float] | None = None
 
     @classmethod
@@ -103,5 +105,6 @@ class Completion:
             finish_reason=last.finish_reason,
             error=last.error,
             stats=last.stats,
+            stop_string=last.stop_string,
             embedding=last.embedding,
         )

@@ -13,14 +13,15 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mistralet import __version__
 from mistralet.errors import MistraletError
-from mistralet.server import completions, health, metrics, models, tokens
+from mistralet.server import chat, completions, embeddings, health, messages, metrics, models, responses, tokens
 from mistralet.server.auth import PUBLIC, KeyCheck, Keys
 from mistralet.server.errors import answer_error
-from mistralet.server.limits import BodyLimit
+from mistralet.server.limits import BodyLimit, RateLimit, Rates
 from mistralet.server.logs import ErrorGuard, RequestLog
+from mistralet.server.page import add_page, page_files
 from mistralet.server.service import Service
 
-_ENDPOINTS = (completions, models, tokens, health, metrics)
+_ENDPOINTS = (chat, completions, responses, messages, embeddings, models, tokens, health, metrics)
 
 
 def create_app(service: Service, keys: Keys) -> FastAPI:
@@ -30,6 +31,7 @@ def create_app(service: Service, keys: Keys) -> FastAPI:
         keys: of those who may call; none: everybody who can reach it.
     """
     settings = service.settings
+    files = page_files()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +51,8 @@ def create_app(service: Service, keys: Keys) -> FastAPI:
         )
     guards += [
         Middleware(ErrorGuard),
-        Middleware(KeyCheck, keys=keys, public=PUBLIC, loopback_only=settings.is_local),
+        Middleware(KeyCheck, keys=keys, public=PUBLIC.union(files), loopback_only=settings.is_local),
+        Middleware(RateLimit, rates=Rates(settings.requests_per_minute)),
         Middleware(BodyLimit, most=settings.max_body_bytes),
     ]
     app = FastAPI(
@@ -63,4 +66,5 @@ def create_app(service: Service, keys: Keys) -> FastAPI:
     )
     for endpoints in _ENDPOINTS:
         app.include_router(endpoints.router(service))
+    add_page(app, files)
     return app

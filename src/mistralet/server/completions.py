@@ -51,7 +51,7 @@ def router(service: Service) -> APIRouter:
         """Continue texts as they are, without a chat template."""
         body.refuse_unknown(service.settings)
         service.check_model(body.model)
-        answer = _Answer(service, body, http.scope["request_id"])
+        answer = _Answer(service, body, http)
         if body.stream:
             started = await while_connected(http, answer.start())
             return stream(answer.chunks(started), lambda error: data(error_body(error, http.url.path, "")) + DONE)
@@ -63,12 +63,13 @@ def router(service: Service) -> APIRouter:
 class _Answer:
     """One request's answer, in pieces or as a whole."""
 
-    def __init__(self, service: Service, body: CompletionBody, request_id: str) -> None:
+    def __init__(self, service: Service, body: CompletionBody, http: HttpRequest) -> None:
         self.service = service
         self.body = body
+        self.scope = http.scope
         self.echoes: list[str] = []  # of each prompt, if they are to be shown
         self.frame = {
-            "id": f"cmpl-{request_id}",
+            "id": f"cmpl-{http.scope['request_id']}",
             "object": "text_completion",
             "created": int(time.time()),
             "model": service.name,
@@ -93,6 +94,7 @@ class _Answer:
         prompts = await self.service.in_thread(self._prompts)
         return await start_all(
             self.service,
+            self.scope,
             [Request(prompt, params, constraint, repetition, priority=body.priority or 0) for prompt in prompts],
         )
 
@@ -131,7 +133,7 @@ class _Answer:
             "index": place * request.params.n + answer.index,
             "text": echo + answer.text,
             "logprobs": None,
-            **finish_facts(answer.finish_reason, self.body),
+            **finish_facts(answer.finish_reason, answer.stop_string, self.body),
         }
         if self.body.logprobs is not None:
             told = TextLogprobs(self.service.tokenizer)
@@ -166,8 +168,9 @@ class _Answer:
                 if not (output.text or output.token_ids or output.finish_reason):
                     continue
                 text = echoes.pop(index, "") + output.text
-                choice = {"index": index, "text": text, "logprobs": logprobs}
-                yield data(self.frame | {"choices": [choice | finish_facts(output.finish_reason, self.body)]})
+                finish = finish_facts(output.finish_reason, output.stop_string, self.body)
+                choice = {"index": index, "text": text, "logprobs": logprobs, **finish}
+                yield data(self.frame | {"choices": [choice]})
             if self.body.wants_usage:
                 tokens = usage(list(last.values()), [last[place * n] for place in range(len(started))])
                 yield data(self.frame | {"choices": [], "usage": tokens})

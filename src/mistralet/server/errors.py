@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,8 @@ from starlette.responses import Response
 from mistralet.errors import EngineError, MistraletError
 
 ANTHROPIC_PATH = "/v1/messages"
+# The field that a message begins with, such as "messages[3].content".
+_FIELD = re.compile(r"[a-z_]+(?:\[\d+\])(?:\.[a-z_]+|\[\d+\])*|tool_choice\b")
 # What each client calls an error of a status; OpenAI's for all that are not listed.
 _OPENAI_TYPES = {429: "rate_limit_error", 403: "permission_error"}
 _ANTHROPIC_TYPES = {
@@ -57,7 +60,8 @@ def api_error(error: Exception) -> ApiError:
         case EngineError():
             return ApiError(503, str(error), code="engine_error", headers={"Retry-After": "1"})
         case MistraletError():
-            return ApiError(400, sentence(str(error)))
+            place = _FIELD.match(str(error))
+            return ApiError(400, sentence(str(error)), place and place.group())
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
@@ -67,7 +71,8 @@ def api_error(error: Exception) -> ApiError:
 
 def sentence(text: str) -> str:
     """A message as a whole sentence, for those of the chat formats are parts of one."""
-    return text[:1].upper() + text[1:].removesuffix(".") + "."
+    names_field = _FIELD.match(text) or "_" in text.partition(" ")[0]
+    return (text[:1] if names_field else text[:1].upper()) + text[1:].removesuffix(".") + "."
 
 
 def error_body(error: ApiError, path: str, request_id: str) -> dict[str, Any]:
@@ -111,8 +116,8 @@ def _of_status(error: HTTPException) -> ApiError:
 
 def _of_validation(error: RequestValidationError) -> ApiError:
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part != "body"]
-    param = ".".join(place) or None
+    place = first["loc"][1:]  # after "body"
+    param = _param(place)
     match first["type"]:
         case "json_invalid":
             return ApiError(400, f"The body is not JSON: {first['ctx']['error']} at character {place[0]}.")
@@ -123,6 +128,16 @@ def _of_validation(error: RequestValidationError) -> ApiError:
         case "model_attributes_type" if param is None:
             return ApiError(400, "The body is no JSON object; send one, with 'Content-Type: application/json'.")
     return ApiError(400, sentence(f"the field '{param}' does not do: {_lower(first['msg'])}"), param, "invalid_value")
+
+
+def _param(place: Sequence[int | str]) -> str | None:
+    """A field by its place; parts that name one of several types it may have are left out."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in place if not _is_type(part)]
+    return "".join(parts).removeprefix(".") or None
+
+
+def _is_type(part: int | str) -> bool:
+    return isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool"))
 
 
 def _lower(text: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import fields as fields_of
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mistralet.engine import Constraint, RepetitionParams, SamplingParams
-from mistralet.errors import MistraletError
+from mistralet.errors import MistraletError, UsageError
 from mistralet.server.errors import ApiError, sentence
 from mistralet.server.settings import Settings
 
@@ -134,7 +136,17 @@ def sampling_params(
         "max_tokens": settings.max_tokens if max_tokens is None else max_tokens,
         "logprobs": logprobs,
     }
-    return SamplingParams(**given)
+    try:
+        return SamplingParams(**given)
+    except UsageError as error:
+        raise ApiError(400, str(error), _named(given, str(error)), "invalid_value") from error
+
+
+def _named(given: Iterable[str], message: str) -> str | None:
+    """The field that a message is about."""
+    words = set(re.findall(r"\w+", message))
+    about_length = "max_tokens" if "tokens" in words else None
+    return next((name for name in given if name in words), about_length)
 
 
 def repetition_params(body: SamplingFields) -> RepetitionParams:
@@ -149,11 +161,11 @@ def repetition_params(body: SamplingFields) -> RepetitionParams:
     )
 
 
-def answer_schema(body: SamplingFields, settings: Settings) -> dict[str, Any] | str | bool | None:
+def answer_schema(body: SamplingFields, settings: Settings) -> dict[str, Any] | bool | None:
     """The JSON schema that a body wants its answer to fit, by whichever name. Raises `ApiError` if it is no schema."""
     structured = body.structured_outputs or StructuredOutputs.model_construct()
     schemas = [
-        (name, schema)
+        (name, _parsed(name, schema, settings))
         for name, schema in (
             ("response_format", _schema_of_format(body.response_format)),
             ("structured_outputs.json", structured.json_),
@@ -245,6 +257,19 @@ def _schema_of_format(response_format: dict[str, Any] | None) -> Any:
         "The response_format is not known; its type is 'text', 'json_object' or 'json_schema'.",
         "response_format.type",
     )
+
+
+def _parsed(name: str, schema: Any, settings: Settings) -> Any:
+    """A schema, which vLLM also takes as text."""
+    if not isinstance(schema, str):
+        return schema
+    _bound(name, len(schema), settings.max_schema_bytes, "bytes")
+    try:
+        return json.loads(schema)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(
+            400, f"The field '{name}' is a text, but not that of a JSON schema; correct it.", name
+        ) from error
 
 
 def _token_id(key: str) -> int:

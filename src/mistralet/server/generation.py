@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
+from starlette.types import Scope
 
 from mistralet.engine import Completion, Request, StepOutput
+from mistralet.server.answer_log import answer_log
 from mistralet.server.errors import ApiError, sentence
 from mistralet.server.service import Service
 
@@ -20,19 +22,32 @@ T = TypeVar("T")
 class Outputs:
     """What the engine writes for one request; to be left by `aclose`, which cancels what has not ended."""
 
-    def __init__(self, request: Request, outputs: AsyncGenerator[StepOutput, None], first: StepOutput | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        outputs: AsyncGenerator[StepOutput, None],
+        first: StepOutput | None,
+        hear: Callable[[StepOutput], None],
+    ) -> None:
+        """
+        Args:
+            first: what was taken from `outputs` already.
+            hear: told of all that is given out.
+        """
         self.request = request
         self._outputs = outputs
         self._first = first
+        self._hear = hear
 
     def __aiter__(self) -> Outputs:
         return self
 
     async def __anext__(self) -> StepOutput:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        output = await anext(self._outputs)
+        if self._first is None:
+            output = await anext(self._outputs)
+        else:
+            output, self._first = self._first, None
+        self._hear(output)
         if output.finish_reason == "error":
             raise ApiError(500, sentence(output.error or "this answer failed"), code="generation_failed")
         if output.finish_reason == "cancelled":
@@ -44,7 +59,7 @@ class Outputs:
         await self._outputs.aclose()
 
 
-async def start(service: Service, request: Request) -> Outputs:
+async def start(service: Service, scope: Scope, request: Request) -> Outputs:
     """Give a request to the engine; returns when it is certain that it is not refused.
 
     Raises:
@@ -52,6 +67,7 @@ async def start(service: Service, request: Request) -> Outputs:
         PromptError, UsageError, EngineError: see `AsyncEngine.submit`.
     """
     service.check_room()
+    hear = answer_log(service, scope, request)
     length, context = len(request.prompt.ids), service.engine.info.context
     if length >= context:
         raise ApiError(
@@ -61,7 +77,7 @@ async def start(service: Service, request: Request) -> Outputs:
         )
     outputs = await service.engine.submit(request)
     if request.constraint is None:
-        return Outputs(request, outputs, None)
+        return Outputs(request, outputs, None, hear)
     # A grammar is compiled before anything else; if it is refused, that is the first output.
     try:
         first = await anext(outputs)
@@ -70,15 +86,15 @@ async def start(service: Service, request: Request) -> Outputs:
     except BaseException:
         await outputs.aclose()
         raise
-    return Outputs(request, outputs, first)
+    return Outputs(request, outputs, first, hear)
 
 
-async def start_all(service: Service, requests: Iterable[Request]) -> list[Outputs]:
+async def start_all(service: Service, scope: Scope, requests: Iterable[Request]) -> list[Outputs]:
     """`start` several requests of one caller; none runs if one is refused."""
     started: list[Outputs] = []
     try:
         for request in requests:
-            outputs = await start(service, request)
+            outputs = await start(service, scope, request)
             started.append(outputs)
     except BaseException:
         await close_all(started)

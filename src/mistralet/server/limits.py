@@ -52,8 +52,22 @@ class BodyLimit:
         )
 
 
+class RateLimit:
+    """ASGI middleware: a caller who sends too many requests is told when to come again."""
+
+    def __init__(self, app: ASGIApp, rates: Rates) -> None:
+        self.app = app
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http" and scope["method"] == "POST":  # all else costs nothing
+            self._rates.take(scope["caller"])
+        await self.app(scope, receive, send)
+
+
 class Rates:
-    """How often each caller may begin a request: a bucket of tokens that fills up evenly."""
+    """How often each caller may send a request: a bucket of tokens that fills up evenly."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         """

@@ -7,7 +7,6 @@ import logging
 import re
 import sys
 import time
-from collections.abc import MutableMapping
 from typing import Any, TextIO
 from uuid import uuid4
 
@@ -55,11 +54,6 @@ def log_to(target: TextIO = sys.stderr) -> None:
         named = logging.getLogger(name)
         named.handlers, named.propagate = [handler], False
         named.setLevel(logging.INFO if name.startswith("mistralet") else logging.WARNING)
-
-
-def note(scope: MutableMapping[str, Any], **facts: Any) -> None:
-    """Add facts to the line that a request will leave in the log."""
-    scope["log_facts"].update(facts)
 
 
 class RequestLog:

@@ -14,7 +14,7 @@ from mistralet.engine.async_engine import AsyncEngineState
 from mistralet.errors import MistraletError
 from mistralet.server.errors import ApiError
 from mistralet.server.figures import Metrics
-from mistralet.server.limits import Rates, too_many
+from mistralet.server.limits import too_many
 from mistralet.server.settings import Settings
 from mistralet.tokenizer import Tokenizer
 
@@ -58,11 +58,9 @@ class Service:
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False  # nothing new is begun
-    rates: Rates = field(init=False)
     _threads: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rates = Rates(self.settings.requests_per_minute)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prompt")
 
     async def in_thread(self, work: Callable[[], T]) -> T:

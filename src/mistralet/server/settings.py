@@ -44,7 +44,7 @@ class Settings:
     max_image_pixels: int = _setting(40_000_000, "of one image", least=1)
     max_tools: int = _setting(128, "of a request", least=0)
     max_schema_bytes: int = _setting(64 << 10, "of a schema, regex, grammar or list of choices", least=1)
-    max_schema_depth: int = _setting(32, "of objects and lists in each other", least=1)
+    max_schema_depth: int = _setting(64, "of objects and lists in each other", least=1)
     max_n: int = _setting(16, "answers to one request", least=1)
     max_prompts: int = _setting(64, "prompts or inputs of one request", least=1)
     max_logprobs: int = _setting(20, "alternatives told with each token", least=0)
