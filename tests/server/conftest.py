@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from mistralet.server.auth import Keys
 from mistralet.server.settings import Settings
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer
 from support.scripted import Caller, NewCaller, Script, says, scripted_service
+from support.served import Served, serving
 
 
 @pytest.fixture
@@ -30,3 +32,10 @@ def seeing_caller(tekken: Callable[[str], TekkenTokenizer], vision: VisionConfig
     """A server with eyes."""
     tokenizer = tekken("v11-image")
     return Caller(scripted_service(tokenizer, says("I see", tokenizer), Settings(), vision), Keys(()))
+
+
+@pytest.fixture(scope="session")
+def served(tiny_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of `tiny`, for all tests that need a real one."""
+    with serving(tmp_path_factory.mktemp("server") / "log", tiny_path, "--kv-tokens", 4096) as server:
+        yield server

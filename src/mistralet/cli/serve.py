@@ -33,8 +33,9 @@ def serve(
     """Serve a model to clients made for OpenAI, vLLM or Anthropic; see docs/server.md."""
     started = time.perf_counter()
     settings = read_settings({"model": model, **options}, config)
-    from mistralet.server.bind import bind, url
+    from mistralet.server.bind import bind, check_tls, url
 
+    check_tls(settings)
     with bind(settings) as bound:
         start_early(settings.model)
         from mistralet.server.auth import read_keys

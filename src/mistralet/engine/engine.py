@@ -150,7 +150,7 @@ class Engine:
         for sequence in sequences:
             if sequence.state is not State.FINISHED:
                 self._remove(sequence)
-                self._tell("finished", sequence, reason="cancelled", stats=sequence.stats)
+                self._tell("finished", sequence, reason="cancelled", stats=sequence.stats, **self.scheduler.load)
         return bool(sequences)
 
     def close(self) -> None:
@@ -191,9 +191,7 @@ class Engine:
             seconds=time.perf_counter() - begun,
             model_seconds=model_seconds,
             tokens=sum(chunk.tokens + len(chunk.draft) for chunk in chunks),
-            running=len(self.scheduler.running),
-            waiting=len(self.scheduler.waiting),
-            free_blocks=self.pool.free,
+            **self.scheduler.load,
         )
         return self._deliver(refused + outputs)
 
@@ -344,7 +342,8 @@ class Engine:
 
     def _finish(self, sequence: Sequence) -> None:
         self._remove(sequence)
-        self._tell("finished", sequence, reason=sequence.answer.finish_reason, stats=sequence.stats)
+        reason = sequence.answer.finish_reason
+        self._tell("finished", sequence, reason=reason, stats=sequence.stats, **self.scheduler.load)
         siblings = self._requests[sequence.request.id]
         if all(sibling.state is State.FINISHED for sibling in siblings):
             del self._requests[sequence.request.id]

@@ -38,7 +38,7 @@ def create_app(service: Service, keys: Keys) -> FastAPI:
         yield
         service.close()
 
-    guards = [Middleware(RequestLog)]
+    guards = [Middleware(RequestLog, metrics=service.metrics)]
     if settings.cors_origins:
         guards.append(
             Middleware(

@@ -1,8 +1,9 @@
-"""The socket a server listens on; taken before a model is loaded, so that a port in use is known at once."""
+"""Where a server listens; looked at before a model is loaded, so that a port in use is known at once."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 
 from mistralet.errors import UsageError
 from mistralet.server.settings import Settings
@@ -26,6 +27,19 @@ def bind(settings: Settings) -> socket.socket:
             " with --port or --host."
         ) from error
     return taken
+
+
+def check_tls(settings: Settings) -> None:
+    """Raises `UsageError` if certificate and key cannot be used."""
+    if settings.tls_certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"The certificate {settings.tls_certificate} and its key {settings.tls_key} cannot be used"
+            f" ({error.strerror or error}); give a pair of PEM files."
+        ) from error
 
 
 def url(settings: Settings, bound: socket.socket) -> str:

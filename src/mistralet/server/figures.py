@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from mistralet.engine import RequestStats
@@ -16,8 +19,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._free = 0  # blocks
-        self.http = self._counter("http_requests", "Requests by address and status", ["path", "status"])
+        self._restarts_told = 0
+        self._free: int | None = None  # blocks, as soon as the engine has told
+        self.http = self._counter("http_requests", "Requests by route and status", ["route", "status"])
         self._finished = self._counter("answers_finished", "Answers that ended, by reason", ["reason"])
         self._preempted = self._counter("preemptions", "Times an answer gave its blocks back, to be computed again")
         self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts")
@@ -51,25 +55,24 @@ class Metrics:
             case "finished":
                 self._finished.labels(facts["reason"]).inc()
                 self._count(facts["stats"], event.index)
+                self._set_load(facts)
             case "step":
                 self._step.observe(facts["seconds"])
                 self._step_tokens.inc(facts["tokens"])
-                self._running.set(facts["running"])
-                self._waiting.set(facts["waiting"])
-                self._free = facts["free_blocks"]
+                self._set_load(facts)
 
-    def set_state(self, blocks: int, restarts: int, is_ready: bool, is_idle: bool) -> None:
+    def set_state(self, blocks: int, restarts: int, is_ready: bool) -> None:
         """What no event tells.
 
         Args:
             blocks: that the cache has in all.
         """
-        if is_idle:  # what ended in the last step is not in its figures
-            self._running.set(0)
-            self._waiting.set(0)
-            self._free = blocks
-        self._free_blocks.set(self._free)
-        self._kv_use.set(1 - self._free / blocks)
+        if restarts != self._restarts_told:  # what ran has gone with the engine's process
+            self._restarts_told = restarts
+            self._set_load({"running": 0, "waiting": 0, "free_blocks": None})
+        free = blocks if self._free is None else self._free
+        self._free_blocks.set(free)
+        self._kv_use.set(1 - free / blocks)
         self._restarts.set(restarts)
         self._ready.set(is_ready)
 
@@ -89,6 +92,11 @@ class Metrics:
         if index == 0:
             self._prompt_tokens.inc(stats.prompt_tokens)
             self._cached_tokens.inc(stats.cached_tokens)
+
+    def _set_load(self, facts: Mapping[str, Any]) -> None:
+        self._running.set(facts["running"])
+        self._waiting.set(facts["waiting"])
+        self._free = facts["free_blocks"]
 
     def _counter(self, name: str, about: str, labels: list[str] | None = None) -> Counter:
         return Counter(f"mistralet_{name}", about, labels or [], registry=self.registry)

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mistralet.server.errors import api_error, error_response
+from mistralet.server.figures import Metrics
 
 logger = logging.getLogger("mistralet.server")
 
@@ -59,8 +60,9 @@ def log_to(target: TextIO = sys.stderr) -> None:
 class RequestLog:
     """ASGI middleware: gives a request its id, and writes its line when it has ended, however it did."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -85,6 +87,9 @@ class RequestLog:
         try:
             await self.app(scope, receive, noted)
         finally:
+            # Not the path itself, of which callers can make up as many as they like.
+            route = getattr(scope.get("route"), "path", "none")
+            self._metrics.http.labels(route, status).inc()
             facts = {
                 "request_id": scope["request_id"],
                 "caller": scope.get("caller"),

@@ -22,7 +22,6 @@ def router(service: Service) -> APIRouter:
             blocks=engine.info.kv_tokens // BLOCK_SIZE,
             restarts=engine.restarts,
             is_ready=engine.state == "ready" and not service.draining,
-            is_idle=not engine.unfinished,
         )
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
