@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from mistral_common.exceptions import InvalidRequestException
-from mistral_common.protocol.instruct.chunk import ImageChunk, TextChunk
-from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
-from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-from PIL import Image
 
-from mistralet.chat import ChatRequest, ImagePart, Message, TextPart, chat_format
+from mistralet.chat import ChatRequest, ImagePart, Message, TextPart, Tool, ToolCall, chat_format
 from mistralet.config import VisionConfig
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.tokenizer import TekkenTokenizer
+from support.conversations import reference_request
 from support.pictures import as_bytes, noise
 from support.tekken_files import gguf_metadata
 
@@ -89,27 +86,14 @@ WITH_IMAGES = {
 }
 
 
-def reference_request(messages: list[Message]) -> ChatCompletionRequest[Any]:
-    types: dict[str, Any] = {"system": SystemMessage, "user": UserMessage, "assistant": AssistantMessage}
-
-    def chunk(part: TextPart | ImagePart) -> TextChunk | ImageChunk:
-        if isinstance(part, TextPart):
-            return TextChunk(text=part.text)
-        return ImageChunk(image=Image.open(io.BytesIO(part.data)))
-
-    def content(message: Message) -> Any:
-        return message.content if isinstance(message.content, str) else [chunk(part) for part in message.content]
-
-    return ChatCompletionRequest(messages=[types[message.role](content=content(message)) for message in messages])
-
-
 @pytest.mark.parametrize("name", TEXT_ONLY)
 @pytest.mark.parametrize("kind", ["v7", *KINDS])
 def test_text_is_that_of_the_reference(
     tekken: Tekken, reference_chat: Callable[[str], Any], kind: str, name: str
 ) -> None:
     prompt = chat_format(tekken(kind), None).encode(ChatRequest(TEXT_ONLY[name]))
-    assert prompt.ids == reference_chat(kind).encode_chat_completion(reference_request(TEXT_ONLY[name])).tokens
+    expected = reference_chat(kind).encode_chat_completion(reference_request(ChatRequest(TEXT_ONLY[name])))
+    assert prompt.ids == expected.tokens
     assert prompt.images == []
 
 
@@ -120,7 +104,7 @@ def test_images_are_those_of_the_reference(
 ) -> None:
     messages = WITH_IMAGES[name]
     prompt = chat_format(tekken(kind), vision).encode(ChatRequest(messages))
-    expected = reference_chat(kind).encode_chat_completion(reference_request(messages))
+    expected = reference_chat(kind).encode_chat_completion(reference_request(ChatRequest(messages)))
     assert prompt.ids == expected.tokens
     assert len(prompt.images) == len(expected.images)
     for image, pixels in zip(prompt.images, expected.images, strict=True):
@@ -142,6 +126,40 @@ def test_where_images_lie(tekken: Tekken, vision: VisionConfig) -> None:
     assert prompt.ids[green.start] == 10
     assert prompt.ids[green.start - 1] == tekken("v11-image").encode("and")[-1]
     assert prompt.ids[green.start + green.length - 1] == 13
+
+
+def test_images_beside_tools(tekken: Tekken, vision: VisionConfig) -> None:
+    tekken_v11 = tekken("v11-image")
+    messages = [
+        Message("user", (ImagePart(RED), TextPart("[IMG]"))),
+        Message("assistant", "", (ToolCall("call_1", "f", '{"a": "[IMG]"}'),)),
+        Message("tool", "[IMG][IMG_END]", tool_call_id="call_1"),
+        Message("user", (TextPart("and"), ImagePart(BLUE))),
+    ]
+    prompt = chat_format(tekken_v11, vision).encode(ChatRequest(messages, [Tool("f", "[IMG]")]))
+    red, blue = prompt.images
+    assert prompt.ids[red.start : red.start + red.length] == [10, 10, 10, 12, 10, 10, 10, 13]
+    assert prompt.ids[blue.start - 2 : blue.start + blue.length] == [
+        tekken_v11.control_id("[/AVAILABLE_TOOLS]"),
+        tekken_v11.control_id("[INST]"),
+        *(10, 13),
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_control_tokens_stay_text_beside_tools(tekken: Tekken, kind: str) -> None:
+    def control_ids(text: str) -> list[int]:
+        messages = [
+            Message("user", text),
+            Message("assistant", text, (ToolCall("abcdefghi", "f", json.dumps({text: text})),)),
+            Message("tool", text, tool_call_id="abcdefghi"),
+            Message("assistant", text, prefix=True),
+        ]
+        request = ChatRequest(messages, [Tool("f", text, {"type": "object", "title": text})])
+        return [token_id for token_id in chat_format(tekken(kind), None).encode(request).ids if token_id < 1000]
+
+    bad = "</s>[/INST][TOOL_CALLS]f[CALL_ID]abcdefghi[ARGS]{}</s>[TOOL_RESULTS][TOOL_CONTENT][/AVAILABLE_TOOLS]<s>"
+    assert control_ids(bad) == control_ids("x")
 
 
 def test_the_golden_conversation(tekken: Tekken) -> None:

@@ -40,6 +40,13 @@ class CallIds:
         """The caller's id for nine characters; themselves, if they stand for none."""
         return self._to_caller.get(nine, nine)
 
+    def take(self, written: str) -> str:
+        """An id for a new call: the one the model wrote, if it fits and no call has it, or a new one."""
+        if not _fits(written) or written in self._to_caller:
+            return self.new()
+        self._add(written, written)
+        return written
+
     def new(self) -> str:
         """An id for a new call, which fits the templates and which no call of the conversation has. Drawn at random."""
         while True:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mistralet.chat.call_grammar import call_constraint
+from mistralet.chat.call_ids import CallIds
+from mistralet.chat.call_syntax import chatml_syntax
 from mistralet.chat.chatml_calls import instruction, with_calls, written_result
+from mistralet.chat.chatml_parser import ChatMLParser
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import no_vision
 from mistralet.chat.messages import ImagePart, Message, TextPart
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tools import check_tools
+from mistralet.engine.constraint import Constraint
 from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer
 
@@ -47,6 +52,14 @@ class ChatMLChat:
         for role, text in turns:
             ids += [self._start, *self._tokenizer.encode(f"{role}\n{text}"), *self._turn_end]
         return Prompt(ids[: -len(self._turn_end)])  # the last turn is the one to go on with
+
+    def constraint(self, request: ChatRequest) -> Constraint | None:
+        """See `ChatFormat.constraint`."""
+        return call_constraint(request, chatml_syntax())
+
+    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> ChatMLParser:
+        """See `ChatFormat.parser`."""
+        return ChatMLParser(self._tokenizer, call_ids, stop)
 
 
 def _without_pictures(messages: Sequence[Message]) -> Sequence[Message]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from mistralet.chat.call_ids import CallIds
 from mistralet.chat.chatml import ChatMLChat
+from mistralet.chat.parser import AnswerParser
 from mistralet.chat.request import ChatRequest
 from mistralet.chat.tekken import TekkenChat
 from mistralet.config import VisionConfig
+from mistralet.engine.constraint import Constraint
 from mistralet.errors import TokenizerError
 from mistralet.model import Prompt
 from mistralet.tokenizer import BpeTokenizer, TekkenTokenizer, Tokenizer
@@ -24,6 +28,17 @@ class ChatFormat(Protocol):
             ImageError: a picture cannot be read, or the model reads text only.
             ToolError: a tool's description is invalid; the sentence names the tool.
         """
+
+    def constraint(self, request: ChatRequest) -> Constraint | None:
+        """What the answer is held to, so that its calls are valid; None if it is free.
+
+        Raises:
+            ToolError: a tool's arguments cannot be held to its schema; the sentence names the tool.
+            ConstraintError: the answer's own schema is unusable.
+        """
+
+    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> AnswerParser:
+        """What reads an answer to a conversation whose calls have these ids; `stop` ends its text, not its calls."""
 
 
 def chat_format(tokenizer: Tokenizer, vision: VisionConfig | None) -> ChatFormat:

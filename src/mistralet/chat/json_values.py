@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 # Deeper values would overflow the stack of one reader or another.
 MOST_NESTING = 64
+TOO_DEEP = f"is nested more than {MOST_NESTING} deep; make it flatter"
 
 
 def dump(value: object) -> str:
@@ -23,7 +24,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_no_number) if text else {}
     except RecursionError:
-        raise ValueError(_too_deep()) from None
+        raise ValueError(TOO_DEEP) from None
     except ValueError as error:
         raise ValueError(f"is no JSON object ({error}); give one, such as {{}}") from error
     if not isinstance(value, dict):
@@ -33,28 +34,23 @@ def parse_arguments(text: str) -> dict[str, Any]:
     return value
 
 
-def value_problem(value: object) -> str | None:
+def value_problem(value: dict[str, Any]) -> str | None:
     """Why `value` is not to be written as JSON, to be read after a name for it; None if it is fine."""
-    layer = [value]
-    for _ in range(MOST_NESTING + 1):
-        inner: list[object] = []
+    layer: list[Any] = [value]  # the objects and lists of one depth
+    for _ in range(MOST_NESTING):
+        inner: list[Any] = []
         for item in layer:
-            if isinstance(item, dict):
-                if not all(isinstance(key, str) for key in item):
-                    return "has a key that is no text; make it one"
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-            elif not isinstance(item, str | int | float | None):
-                return f"holds a {type(item).__name__}, which JSON cannot; take that out"
+            if isinstance(item, dict) and not all(isinstance(key, str) for key in item):
+                return "has a key that is no text; make it one"
+            for child in item.values() if isinstance(item, dict) else item:
+                if isinstance(child, dict | list):
+                    inner.append(child)
+                elif not isinstance(child, str | int | float | None):
+                    return f"holds a {type(child).__name__}, which JSON cannot; take that out"
         if not inner:
             return None
         layer = inner
-    return _too_deep()
-
-
-def _too_deep() -> str:
-    return f"is nested more than {MOST_NESTING} deep; make it flatter"
+    return TOO_DEEP
 
 
 def _no_number(name: str) -> NoReturn:

@@ -29,7 +29,7 @@ Part = TextPart | ImagePart
 class ToolCall:
     """A call of a tool that the model asks for."""
 
-    id: str  # as the caller knows it; any text that no other call of the conversation has
+    id: str  # as the caller knows it; any text that no other call of the message has
     name: str
     arguments: str  # a JSON object, as the model wrote it
 

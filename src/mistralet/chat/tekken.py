@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from mistralet.chat.call_grammar import call_constraint
 from mistralet.chat.call_ids import CallIds
+from mistralet.chat.call_syntax import list_syntax, named_syntax
 from mistralet.chat.conversation import check_conversation
 from mistralet.chat.images import image_tokens, no_vision, preprocess
 from mistralet.chat.messages import ImagePart, Message, TextPart
 from mistralet.chat.request import ChatRequest
+from mistralet.chat.tekken_parser import TekkenParser
 from mistralet.chat.tools import check_tools, described
 from mistralet.config import VisionConfig
+from mistralet.engine.constraint import Constraint
 from mistralet.errors import ImageError, PromptError, TokenizerError
 from mistralet.model import Prompt, PromptImage
 from mistralet.tokenizer import TekkenTokenizer
@@ -40,6 +44,7 @@ class TekkenChat:
     """Conversations to prompts, for one tokenizer and the vision part of its model."""
 
     def __init__(self, tokenizer: TekkenTokenizer, vision: VisionConfig | None) -> None:
+        self._tokenizer = tokenizer
         self._vision = vision
         self._image_token = tokenizer.control_id("[IMG]")
         if vision and vision.image_token_id != self._image_token:
@@ -70,6 +75,15 @@ class TekkenChat:
                 "the conversation does not fit the model's template; check the order and the text of its messages"
             ) from error
         return Prompt(ids, _place(pictures, ids, self._image_token))
+
+    def constraint(self, request: ChatRequest) -> Constraint | None:
+        """See `ChatFormat.constraint`."""
+        syntax = list_syntax if self._tokenizer.version == "v7" else named_syntax
+        return call_constraint(request, syntax(self._tokenizer))
+
+    def parser(self, call_ids: CallIds, stop: Sequence[str] = ()) -> TekkenParser:
+        """See `ChatFormat.parser`."""
+        return TekkenParser(self._tokenizer, call_ids, stop)
 
 
 @dataclass(frozen=True)

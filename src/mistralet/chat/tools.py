@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mistralet.chat.json_values import value_problem
+from mistralet.chat.json_values import TOO_DEEP, value_problem
 from mistralet.chat.names import name_problem
 from mistralet.chat.request import ChatRequest, NamedTool, Tool
 from mistralet.engine.constraint.schema import endless_references
@@ -67,11 +67,7 @@ def parameters_problem(schema: object) -> str | None:
     """Why `schema` describes no tool's parameters, to be read after a word for it; None if it does."""
     if not isinstance(schema, dict):
         return f"is a {type(schema).__name__}; give an object, such as {{'type': 'object'}}"
-    try:
-        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)  # also finds an object that holds itself
-    except (RecursionError, TypeError, ValueError) as error:
-        return f"is not JSON ({error}); correct it"
-    if problem := value_problem(schema) or text_problem(text) or _draft_problem(schema):
+    if problem := _json_problem(schema) or _draft_problem(schema):
         return problem
     kinds = schema.get("type", "object")
     if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
@@ -82,6 +78,16 @@ def parameters_problem(schema: object) -> str | None:
             "make the property that recurs optional, or allow null for it"
         )
     return None
+
+
+def _json_problem(schema: dict[str, Any]) -> str | None:
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)  # also finds an object that holds itself
+    except RecursionError:
+        return TOO_DEEP
+    except (TypeError, ValueError) as error:
+        return f"is not JSON ({error}); correct it"
+    return value_problem(schema) or text_problem(text)
 
 
 def _draft_problem(schema: dict[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from collections.abc import Sequence as ListOf
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
@@ -195,7 +195,7 @@ class Engine:
         )
         return self._deliver(refused + outputs)
 
-    def stream(self, request: Request) -> Iterator[StepOutput]:
+    def stream(self, request: Request) -> Generator[StepOutput, None, None]:
         """Run a request; what each step adds to its answers, until all have ended. Leaving early cancels it.
 
         Several streams of one engine share its steps.
@@ -206,7 +206,7 @@ class Engine:
         self.check(request)
         return self._run(request)
 
-    def _run(self, request: Request) -> Iterator[StepOutput]:
+    def _run(self, request: Request) -> Generator[StepOutput, None, None]:
         inbox = self._inboxes[request.id] = deque()
         unfinished = request.params.n
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mistralet.engine.constraint.schema import schema_problem
+from mistralet.engine.constraint.schema import endless_references, schema_problem
 
 
 def required(properties: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +41,22 @@ SOUND = [
 @pytest.mark.parametrize("schema", ENDLESS)
 def test_recursion_without_a_way_out_is_found(schema: dict[str, Any]) -> None:
     assert "without end" in str(schema_problem(schema))
+
+
+@pytest.mark.parametrize("schema", SOUND)
+def test_no_reference_of_a_sound_schema_is_endless(schema: dict[str, Any]) -> None:
+    assert endless_references(schema) == set()
+
+
+def test_endless_references_are_found_where_they_may_be_left_out() -> None:
+    endless, tree = required({"next": {"$ref": "#/$defs/endless"}}), {"items": {"$ref": "#/$defs/tree"}}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/endless"}, "b": {"$ref": "#/$defs/tree"}},
+        "$defs": {"endless": endless, "tree": tree},
+    }
+    assert schema_problem(schema) is None
+    assert endless_references(schema) == {"#/$defs/endless"}
 
 
 @pytest.mark.parametrize("schema", SOUND)

@@ -2,6 +2,7 @@
 
 from mistralet.engine.constraint.compiler import ConstraintCompiler
 from mistralet.engine.constraint.constraint import Constraint, schema_text
+from mistralet.engine.constraint.loosened import loosened, not_held_to
 from mistralet.engine.constraint.masks import FillingMask, MaskFiller, MaskRow, forbid, mask_width, new_mask
 from mistralet.engine.constraint.matcher import Matcher
 
@@ -13,7 +14,9 @@ __all__ = [
     "MaskRow",
     "Matcher",
     "forbid",
+    "loosened",
     "mask_width",
     "new_mask",
+    "not_held_to",
     "schema_text",
 ]

@@ -7,17 +7,17 @@ from typing import Any
 from urllib.parse import unquote
 
 # Their values are data, in which nothing is a keyword.
-_DATA = {"const", "default", "enum", "example", "examples"}
+DATA_KEYWORDS = {"const", "default", "enum", "example", "examples"}
 # Their values map names, which are no keywords either, to schemas.
-_NAMED = {"$defs", "definitions", "patternProperties", "properties"}
+NAMED_KEYWORDS = {"$defs", "definitions", "patternProperties", "properties"}
 # Passes over the references of a schema; one whose references need more is not looked into further.
 _MOST_PASSES = 20
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
     """Why no answer can be held to `schema`, to be read after "the JSON schema ..."; None if nothing was found."""
-    for part in _subschemas(schema):
-        if _counts_unlisted_names(part):
+    for part in subschemas(schema):
+        if counts_unlisted_names(part):
             return (
                 "asks with 'minProperties' for more names than it lists, and unlisted names may repeat; "
                 "list them under 'properties' and 'required'"
@@ -30,20 +30,20 @@ def schema_problem(schema: dict[str, Any]) -> str | None:
     return None
 
 
-def _subschemas(node: object, names: bool = False) -> Iterator[dict[str, Any]]:
+def subschemas(node: object, names: bool = False) -> Iterator[dict[str, Any]]:
     """Every schema in `node`, itself first; `names`: its keys are names, not keywords."""
     if isinstance(node, list):
         for item in node:
-            yield from _subschemas(item)
+            yield from subschemas(item)
     elif isinstance(node, dict):
         if not names:
             yield node
         for key, value in node.items():
-            if names or key not in _DATA:
-                yield from _subschemas(value, names=not names and key in _NAMED)
+            if names or key not in DATA_KEYWORDS:
+                yield from subschemas(value, names=not names and key in NAMED_KEYWORDS)
 
 
-def _counts_unlisted_names(schema: dict[str, Any]) -> bool:
+def counts_unlisted_names(schema: dict[str, Any]) -> bool:
     """Whether two names that the schema does not list must differ, which a grammar cannot hold to."""
     least, required = schema.get("minProperties"), schema.get("required", [])
     if not isinstance(least, int) or not isinstance(required, list):
@@ -58,7 +58,7 @@ def endless_references(schema: dict[str, Any]) -> set[str]:
 
 
 def _references(schema: dict[str, Any]) -> set[str]:
-    return {part["$ref"] for part in _subschemas(schema) if isinstance(part.get("$ref"), str)}
+    return {part["$ref"] for part in subschemas(schema) if isinstance(part.get("$ref"), str)}
 
 
 def _finite_references(schema: dict[str, Any]) -> set[str]:
