@@ -20,7 +20,7 @@ from mistralet.chat import (
 )
 from mistralet.chat.image_file import image_size
 from mistralet.chat.openai_json import messages_from_json, tool_choice_from_json, tools_from_json
-from mistralet.chat.turn import ChatTurn
+from mistralet.chat.turn import Turn
 from mistralet.engine import Constraint, RepetitionParams, RequestStats, SamplingParams, StepOutput
 from mistralet.engine.sampling import Sampled
 from mistralet.errors import MistraletError
@@ -59,7 +59,7 @@ class ChatStep:
 class ChatAnswers:
     """The answers to a conversation as they come; to be left by `aclose`."""
 
-    def __init__(self, turn: ChatTurn, outputs: Outputs) -> None:
+    def __init__(self, turn: Turn, outputs: Outputs) -> None:
         self._turn = turn
         self._outputs = outputs
 
@@ -71,7 +71,9 @@ class ChatAnswers:
     async def steps(self) -> AsyncIterator[ChatStep]:
         """What each step of the engine adds. Raises as `Outputs` does."""
         async for output in self._outputs:
-            yield ChatStep(output.index, list(self._turn.push(output)), output)
+            yield ChatStep(output.index, self._turn.read(output), output)
+            if self._turn.is_finished:  # the engine may not know yet
+                return
 
     async def aclose(self) -> None:
         """Leave them."""
@@ -137,7 +139,7 @@ async def ask(service: Service, http: HttpRequest, asked: Asked) -> ChatAnswers:
     return ChatAnswers(turn, await start(service, http.scope, turn.request))
 
 
-async def _turn(service: Service, asked: Asked) -> ChatTurn:
+async def _turn(service: Service, asked: Asked) -> Turn:
     chat, settings = service.chat, service.settings
     if isinstance(chat, MistraletError):
         raise chat
@@ -145,11 +147,16 @@ async def _turn(service: Service, asked: Asked) -> ChatTurn:
     check_count("tools", asked.tools or (), settings.max_tools, "tools")
     images = await linked_images(service, asked.messages)
 
-    def make() -> ChatTurn:
+    def make() -> Turn:
         request = _request(asked, images, settings)
-        return ChatTurn(
-            chat, service.tokenizer, request, asked.params, asked.constraint, asked.repetition, asked.priority
-        )
+        turn = Turn(chat, request, asked.params, repetition=asked.repetition, priority=asked.priority)
+        if asked.constraint is not None:
+            if turn.request.constraint is not None:
+                raise ApiError(
+                    400, "A regex, grammar or choice says how no tool is called; leave it out, or the tools."
+                )
+            turn.request = replace(turn.request, constraint=asked.constraint)
+        return turn
 
     return await service.in_thread(make)
 
