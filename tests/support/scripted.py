@@ -29,6 +29,11 @@ def says(text: str, tokenizer: Tokenizer, finish: str = "stop") -> Script:
     """A script that writes `text` a token at a time, as far as the request allows."""
 
     def script(request: Request) -> Iterable[StepOutput]:
+        if request.embed:
+            last = output(request, 0, [], "", "stop", RequestStats(len(request.prompt.ids)))
+            last.embedding = [3.0, 4.0]
+            yield last
+            return
         for index in range(request.params.n):
             stats = RequestStats(len(request.prompt.ids))
             ids = tokenizer.encode(text)

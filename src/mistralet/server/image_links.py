@@ -13,7 +13,10 @@ from mistralet.server.errors import ApiError, sentence
 from mistralet.server.fields import check_count
 from mistralet.server.service import Service
 from mistralet.server.settings import Settings
-from mistralet.web import fetch
+from mistralet.web import WebRules, fetch
+
+# Some servers do not know what their files hold.
+_KINDS = ("image/*", "application/octet-stream", "binary/octet-stream")
 
 
 async def linked_images(service: Service, messages: list[dict[str, Any]]) -> dict[str, bytes]:
@@ -46,8 +49,8 @@ async def _read(service: Service, link: str, place: str) -> bytes:
         if link[:7].lower() == "http://" or link[:8].lower() == "https://":
             if not settings.fetch_images:
                 raise ApiError(400, "This server gets no images from elsewhere; send a data: URL.", place)
-            fetched = await fetch(link, max_bytes=settings.max_image_bytes, seconds=settings.fetch_seconds)
-            return fetched.data
+            rules = WebRules(content_types=_KINDS, longest=settings.max_image_bytes, seconds=settings.fetch_seconds)
+            return (await fetch(link, rules)).body
         return await service.in_thread(lambda: _file(link, place, settings))
     except MistraletError as error:
         raise ApiError(400, sentence(str(error)), place) from error
