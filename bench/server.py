@@ -22,6 +22,7 @@ from bench.report import Row
 from bench.server_load import ask, seconds_for_all
 from bench.server_programs import free_port, llama_cpp, ours, running, stamped
 from bench.server_soak import soak
+from mistralet.checkpoint import open_checkpoint
 from mistralet.cli.common import messages
 from mistralet.engine import EngineOptions, LoadSpec, RepetitionParams, Request, SamplingParams
 from mistralet.hub import resolve
@@ -72,9 +73,12 @@ def _throughput(path: Path, requests: int, tokens: int, rounds: int, kv_tokens: 
             command = llama_cpp(peer, path, peer_port, context, len(os.sched_getaffinity(0)))
             peer_url, _ = stack.enter_context(running(command, peer_port))
         for turn in range(-1, rounds):  # the first of all is not counted
-            texts = [
-                engine.tokenizer.decode(ids) for ids in _prompts(engine.model.config.vocab_size, requests, turn + 1)
-            ]
+            vocab_size = engine.model.config.vocab_size
+            # Other prompts for streams, or the cache would have them.
+            texts, others = (
+                [engine.tokenizer.decode(ids) for ids in _prompts(vocab_size, requests, 2 * (turn + 1) + half)]
+                for half in range(2)
+            )
             params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True, seed=1)
             off = RepetitionParams("off")
             asked = [Request(Prompt(engine.tokenizer.encode(text)), params, repetition=off) for text in texts]
@@ -84,7 +88,7 @@ def _throughput(path: Path, requests: int, tokens: int, rounds: int, kv_tokens: 
             now = {
                 "alone": time.perf_counter() - begun,
                 "whole": asyncio.run(seconds_for_all(url, bodies)),
-                "streamed": asyncio.run(seconds_for_all(url, [_fresh(body) for body in bodies])),
+                "streamed": asyncio.run(seconds_for_all(url, [_streamed(_body(text, tokens)) for text in others])),
             }
             if peer is not None:
                 now["peer"] = asyncio.run(seconds_for_all(peer_url, bodies[:few])) * requests / few
@@ -113,6 +117,7 @@ def _throughput(path: Path, requests: int, tokens: int, rounds: int, kv_tokens: 
 def _overhead(path: Path, tokens: int, kv_tokens: int) -> Chapter:
     """How long a token takes from the engine's process to the client, while 32 answers are streamed."""
     port = free_port()
+    vocab_size = open_checkpoint(path).config.vocab_size
     delays: list[float] = []
 
     async def stream(url: str, body: dict[str, Any]) -> None:
@@ -133,8 +138,8 @@ def _overhead(path: Path, tokens: int, kv_tokens: int) -> Chapter:
     with running(stamped(path, port, kv_tokens), port) as (url, _):
         for turn in range(2):
             delays.clear()  # the first time warms everything up
-            ids = _prompts(1000, _STREAMS, turn)
-            bodies = [_fresh({**_body("", tokens), "prompt": each}) for each in ids]
+            ids = _prompts(vocab_size, _STREAMS, turn)
+            bodies = [_streamed({**_body("", tokens), "prompt": each}) for each in ids]
             asyncio.run(all_streams(url, bodies))
     p50, p99 = np.percentile(delays, (50, 99))
     return Chapter(
@@ -144,8 +149,8 @@ def _overhead(path: Path, tokens: int, kv_tokens: int) -> Chapter:
             Figure(Row("99th percentile", "ms", [float(p99)]), bar=_OVERHEAD_BAR),
         ],
         notes=[
-            f"{len(delays)} tokens, from the end of the engine's step to the client's clock: pipe, event loop, JSON, HTTP "
-            "and the client's own reading, while the engine computes the next step on the same processors.",
+            f"{len(delays)} tokens, from the end of the engine's step to the client's clock: pipe, event loop, JSON, "
+            "HTTP and the client's own reading, while the engine computes the next step on the same processors.",
         ],
         raw={"p50": float(p50), "p99": float(p99), "worst": max(delays)},
     )
@@ -162,7 +167,7 @@ def _body(prompt: str, tokens: int) -> dict[str, Any]:
     return {"prompt": prompt, "max_tokens": tokens, "temperature": 0, "ignore_eos": True, "repetition_policy": "off"}
 
 
-def _fresh(body: dict[str, Any]) -> dict[str, Any]:
+def _streamed(body: dict[str, Any]) -> dict[str, Any]:
     """The same, streamed."""
     return body | {"stream": True}
 

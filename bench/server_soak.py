@@ -9,7 +9,6 @@ import time
 import urllib.request
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import psutil
 
@@ -112,7 +111,7 @@ async def soak(url: str, pid: int, minutes: float, per_second: float) -> Chapter
         ],
         notes=[
             f"Callers come at random, {per_second:g} a second on average, at most {CLIENTS} at once; "
-            f"{100 * _CANCELLED:.0f} % go away in the middle. {dict(statuses)}. Before it, {_WARM_UP:.0f} s of the same.",
+            f"{100 * _CANCELLED:.0f} % go away in the middle. {dict(statuses)}. Before it {_WARM_UP:.0f} s of it.",
         ],
         raw={"before": asdict(before), "after": asdict(after), "statuses": dict(statuses)},
     )

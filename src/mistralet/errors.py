@@ -45,3 +45,11 @@ class ConstraintError(MistraletError):
 
 class ToolError(MistraletError):
     """A tool's description is invalid, two tools have one name, or what a tool needs cannot be opened."""
+
+
+class TranscriptError(MistraletError):
+    """A file of an agent's runs is locked, damaged or another program's, or does not hold the run asked for."""
+
+
+class WebError(MistraletError):
+    """Something on the web may not be fetched, does not answer, or is not what was asked for."""

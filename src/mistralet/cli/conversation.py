@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,13 +46,19 @@ class Conversation:
 
         return ([Message("system", self.system)] if self.system else []) + self.turns
 
-    def ask(self, text: str) -> Answer:
-        """Begin the answer to the user's next message. The conversation changes only with `keep`."""
-        from mistralet.chat import ChatRequest, ImagePart, Message, TextPart
-        from mistralet.engine import RequestStats
+    def question(self, text: str) -> Message:
+        """The user's next message."""
+        from mistralet.chat import ImagePart, Message, TextPart
 
         parts = tuple(ImagePart(image) for image in self.images)
-        question = Message("user", (*parts, TextPart(text)) if parts else text)
+        return Message("user", (*parts, TextPart(text)) if parts else text)
+
+    def ask(self, text: str) -> Answer:
+        """Begin the answer to the user's next message. The conversation changes only with `keep`."""
+        from mistralet.chat import ChatRequest
+        from mistralet.engine import RequestStats
+
+        question = self.question(text)
         prompt = self.format.encode(ChatRequest([*self.messages(), question]))
         outputs = stream_answer(self.opened, prompt, self.params)
         answer = Answer(question, iter(()), RequestStats(len(prompt.ids)))
@@ -74,6 +80,11 @@ class Conversation:
         if text:
             self.turns += [answer.question, Message("assistant", text)]
             self.images.clear()
+
+    def keep_run(self, conversation: Sequence[Message]) -> None:
+        """Make what an agent's run has come to the conversation; the instructions are kept apart."""
+        self.turns = [message for message in conversation if message.role != "system"]
+        self.images.clear()
 
     def add_image(self, path: Path) -> None:
         """Put a picture into the next message; it is looked at now, so that a bad one is refused at once."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mistralet import __version__
+from mistralet.cli.agent import agent
 from mistralet.cli.chat import chat
 from mistralet.cli.demo import demo
 from mistralet.cli.generate import generate
@@ -21,6 +22,7 @@ from mistralet.errors import MistraletError
 
 VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
+    "agent": agent,
     "generate": generate,
     "serve": serve,
     "plan": plan,
