@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import ssl
@@ -166,3 +167,10 @@ def test_told_to_end_it_lets_short_answers_end(tiny_path: Path, tmp_path: Path, 
         assert served.process.wait(SECONDS) == 0
         with pytest.raises(httpx2.ConnectError):
             http.get(f"{served.url}/health")
+
+
+def test_the_documentations_example_runs(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "server.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+    exec(compile(code.replace("http://127.0.0.1:8000", served.url), "server.md", "exec"), {})
+    assert "Paris" in capsys.readouterr().out
