@@ -25,6 +25,7 @@ FLOORS = {
     "hub": 2,
     "engine": 3,
     "chat": 3,
+    "server": 4,
     "agents": 4,
     "cli": 5,
     "__main__": 6,

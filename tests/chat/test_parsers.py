@@ -234,7 +234,7 @@ def test_a_call_that_is_cut_says_so_and_nothing_else(
         text, calls, problems, reason = read(chat_of(kind), ids[:length], reason="length")
         assert (reason, problems) == ("length", [])
         assert "So".startswith(text[:2])
-        assert all("weather" == got.name and call.arguments.startswith(got.arguments) for got in calls)
+        assert all(got.name == "weather" and call.arguments.startswith(got.arguments) for got in calls)
 
 
 def test_an_id_that_cannot_be_one_is_replaced(

@@ -40,6 +40,15 @@ def media_type(data: bytes) -> str:
     return "application/octet-stream"
 
 
+def image_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture file, in pixels; they are not decoded.
+
+    Raises:
+        ImageError: the bytes are no picture (see `decode_image`).
+    """
+    return _open(data).size
+
+
 def decode_image(data: bytes) -> torch.Tensor:
     """The pixels of a picture file, [height, width, 3] uint8 RGB; transparency becomes white.
 

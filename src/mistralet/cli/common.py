@@ -68,7 +68,7 @@ def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
             soft_wrap=True,
         )
     started = time.perf_counter()
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task(f"Loading {resolved.name}", total=None)
         from mistralet.engine import Engine, EngineOptions, load
         from mistralet.native import missing_because
@@ -96,7 +96,7 @@ def stream_answer(model: OpenModel, prompt: Prompt, params: SamplingParams) -> I
     outputs = model.engine.stream(Request(prompt, params))
 
     def watched() -> Iterator[StepOutput]:
-        bar = _bar()
+        bar = progress_bar()
         task = bar.add_task("Reading the prompt", total=len(prompt.ids))
         try:
             for output in outputs:
@@ -132,7 +132,8 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """A bar that goes when it is done; not shown where nobody watches."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

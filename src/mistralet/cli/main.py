@@ -18,12 +18,14 @@ from mistralet.cli.kv import app as kv
 from mistralet.cli.list_models import list_models
 from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
+from mistralet.cli.serve import serve
 from mistralet.errors import MistraletError
 
 VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
     "agent": agent,
     "generate": generate,
+    "serve": serve,
     "plan": plan,
     "inspect": inspect,
     "pull": pull,

@@ -36,6 +36,11 @@ class Answer:
         """Tokens it may still have."""
         return self.room - len(self.token_ids)
 
+    @property
+    def stop_string(self) -> str | None:
+        """The stop string that ended it."""
+        return None if self._stop_strings is None else self._stop_strings.matched
+
     def push(self, token: int) -> str:
         """Add a token; the text that may be shown now. The last one sets `finish_reason`.
 
@@ -57,7 +62,7 @@ class Answer:
             self.bias = self.watchdog.bias()
         elif self.bias:
             self.bias = {}
-        if self._stop_strings is not None and self._stop_strings.matched is not None:
+        if self.stop_string is not None:
             self.finish_reason = "stop"
         elif self.matcher is not None and self.matcher.is_finished:
             text += self.end("stop")

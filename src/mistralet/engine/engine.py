@@ -20,6 +20,7 @@ from mistralet.engine.events import Event, EventKind, Listener
 from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
+from mistralet.engine.pooling import pool_prompts
 from mistralet.engine.prompt_scores import score_prompts
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
 from mistralet.engine.request import Completion, Request, StepOutput
@@ -149,7 +150,7 @@ class Engine:
         for sequence in sequences:
             if sequence.state is not State.FINISHED:
                 self._remove(sequence)
-                self._tell("finished", sequence, reason="cancelled", stats=sequence.stats)
+                self._tell("finished", sequence, reason="cancelled", stats=sequence.stats, **self.scheduler.load)
         return bool(sequences)
 
     def close(self) -> None:
@@ -178,6 +179,7 @@ class Engine:
         model_seconds = time.perf_counter() - model_begun
         drawn = self.drawing.draw(logits, maxima)
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
+        pool_prompts(self.model, chunks, hidden)
         ended = time.perf_counter()
         self._measure(chunks, ended - begun)
         outputs = [
@@ -189,9 +191,7 @@ class Engine:
             seconds=time.perf_counter() - begun,
             model_seconds=model_seconds,
             tokens=sum(chunk.tokens + len(chunk.draft) for chunk in chunks),
-            running=len(self.scheduler.running),
-            waiting=len(self.scheduler.waiting),
-            free_blocks=self.pool.free,
+            **self.scheduler.load,
         )
         return self._deliver(refused + outputs)
 
@@ -286,7 +286,17 @@ class Engine:
         told = logprobs if request.params.logprobs is not None else ()
         ended, stats = answer.finish_reason, sequence.stats
         return StepOutput(
-            request.id, sequence.index, token_ids, text, ended, stats, answer.error, told, prompt_logprobs
+            request.id,
+            sequence.index,
+            token_ids,
+            text,
+            ended,
+            stats,
+            answer.error,
+            answer.stop_string,
+            told,
+            prompt_logprobs,
+            sequence.embedding,
         )
 
     def _take_compiled(self) -> list[StepOutput]:
@@ -339,7 +349,8 @@ class Engine:
 
     def _finish(self, sequence: Sequence) -> None:
         self._remove(sequence)
-        self._tell("finished", sequence, reason=sequence.answer.finish_reason, stats=sequence.stats)
+        reason = sequence.answer.finish_reason
+        self._tell("finished", sequence, reason=reason, stats=sequence.stats, **self.scheduler.load)
         siblings = self._requests[sequence.request.id]
         if all(sibling.state is State.FINISHED for sibling in siblings):
             del self._requests[sequence.request.id]
@@ -357,7 +368,7 @@ class Engine:
 
     def _restore(self, sequence: Sequence) -> int:
         """Take from the library what it has of a prompt; how many tokens are in the cache now."""
-        if self.library is None or sequence.request.params.prompt_logprobs is not None:
+        if self.library is None or not sequence.reusable:
             return sequence.computed
         digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
         end = self.library.length(digests, sequence.computed)

@@ -25,6 +25,7 @@ class Request:
     params: SamplingParams = field(default_factory=SamplingParams)
     constraint: Constraint | None = None  # that the answer's text fits
     repetition: RepetitionParams = field(default_factory=RepetitionParams)  # what to do about endless answers
+    embed: bool = False  # no answer is written: the prompt becomes a vector (`StepOutput.embedding`)
     keep_as: str | None = None  # a name under which the library keeps the prompt
     priority: int = 0  # lower runs first; equals run in the order they came
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -62,8 +63,11 @@ class StepOutput:
     finish_reason: FinishReason | None
     stats: RequestStats  # of the whole answer; goes on changing while it runs
     error: str | None = None  # what failed, a sentence
+    stop_string: str | None = None  # that ended the answer
     logprobs: Sequence[Sampled] = ()  # of `token_ids`, if the request asks for them
     prompt_logprobs: Sequence[Sampled] = ()  # of the prompt's tokens from the second on, if the request asks for them
+    # The mean of the last hidden states over the prompt, if the request asks for it; in the last output
+    embedding: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Completion:
     finish_reason: FinishReason
     error: str | None
     stats: RequestStats
+    stop_string: str | None = None
+    embedding: list[float] | None = None
 
     @classmethod
     def of(cls, outputs: Sequence[StepOutput]) -> Completion:
@@ -98,4 +104,6 @@ class Completion:
             finish_reason=last.finish_reason,
             error=last.error,
             stats=last.stats,
+            stop_string=last.stop_string,
+            embedding=last.embedding,
         )

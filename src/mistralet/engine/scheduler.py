@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from mistralet.engine.block_pool import Block, BlockPool, Match
 from mistralet.engine.sequence import Sequence, State
@@ -26,6 +27,11 @@ class Chunk:
     @property
     def draws(self) -> bool:
         """Whether the step leads to the sequence's next token."""
+        return self.is_last and not self.sequence.request.embed
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the step reads all there is of the sequence."""
         return self.tokens == self.sequence.pending
 
 
@@ -56,6 +62,11 @@ class Scheduler:
         self.waiting: list[Sequence] = []  # by rank
         self.running: list[Sequence] = []  # by rank
         self.preempted: list[Sequence] = []  # in the last call of `schedule`
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """How much there is to do, and how much room; as the facts of an event."""
+        return {"running": len(self.running), "waiting": len(self.waiting), "free_blocks": self.pool.free}
 
     def add(self, sequence: Sequence) -> None:
         """Let a sequence wait for its turn."""

@@ -51,6 +51,8 @@ class Sequence:
         self.contents = contents(request.prompt) if request.prompt.images else self.ids
         self.state = State.WAITING
         self.scored = 0  # tokens of the prompt whose logprobs are told, if they are asked for
+        self.pooled: torch.Tensor | None = None  # sum of the hidden states of those computed, if `embed` asks for it
+        self.embedding: list[float] | None = None  # their mean, once all are
         self.computed = 0  # tokens whose keys and values are in the cache
         self.blocks: list[Block] = []
         self.block_table = torch.empty(0, dtype=torch.int32)  # indices of `blocks`, with room to grow
@@ -66,9 +68,10 @@ class Sequence:
     def reusable(self) -> int:
         """How many of its tokens may come from the cache: all but the last, which leads to the next one.
 
-        Not one where the scores of the prompt's tokens are asked for.
+        Not one where something is asked for that only comes of running all of them.
         """
-        return 0 if self.request.params.prompt_logprobs is not None else len(self.ids) - 1
+        runs_all = self.request.embed or self.request.params.prompt_logprobs is not None
+        return 0 if runs_all else len(self.ids) - 1
 
     @property
     def room(self) -> int:

@@ -13,7 +13,42 @@ if TYPE_CHECKING:
 
 _UNREAD = "script, style, noscript, template, svg, iframe, object, canvas, head > *:not(title), [hidden]"
 _BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "div", "dd", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "html", "main", "nav", "ol", "p", "pre", "section", "table", "title", "tr", "ul", "li", "h1", "h2", "h3", "h4", "h5", "h6"]
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "div",
+        "dd",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "hr",
+        "html",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "title",
+        "tr",
+        "ul",
+        "li",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+    ]
 )
 _BEFORE = {"li": "- ", "td": " | ", "th": " | ", **{f"h{level}": f"{'#' * level} " for level in range(1, 7)}}
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mistralet.agents.entries import Entries
-from mistralet.agents.mcp.server_log import ServerLog
 from mistralet.agents.foreign import chosen, shortened, tool_names
+from mistralet.agents.mcp.server_log import ServerLog
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
 from mistralet.errors import ToolError, UsageError

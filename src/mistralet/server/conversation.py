@@ -1,0 +1,192 @@
+"""From a conversation to the parts of its answers: what the chat endpoints of all three APIs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+
+from mistralet.chat import (
+    ArgumentsDelta,
+    ChatEvent,
+    ChatRequest,
+    ContentDelta,
+    Finish,
+    ImagePart,
+    ToolCall,
+    ToolCallStart,
+)
+from mistralet.chat.image_file import image_size
+from mistralet.chat.openai_json import messages_from_json, tool_choice_from_json, tools_from_json
+from mistralet.chat.turn import Turn
+from mistralet.engine import Constraint, RepetitionParams, RequestStats, SamplingParams, StepOutput
+from mistralet.engine.sampling import Sampled
+from mistralet.errors import MistraletError
+from mistralet.server.errors import ApiError
+from mistralet.server.fields import check_count, check_schema
+from mistralet.server.generation import Outputs, start
+from mistralet.server.image_links import linked_images
+from mistralet.server.service import Service
+from mistralet.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller asks, in OpenAI's JSON where it has a shape of its own."""
+
+    messages: list[dict[str, Any]]
+    params: SamplingParams
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool = True
+    answer_schema: dict[str, Any] | bool | None = None
+    constraint: Constraint | None = None  # a regex, grammar or choice
+    repetition: RepetitionParams = field(default_factory=RepetitionParams)
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class ChatStep:
+    """What a step of the engine added to one of the answers."""
+
+    index: int
+    events: list[ChatEvent]
+    output: StepOutput
+
+
+class ChatAnswers:
+    """The answers to a conversation as they come; to be left by `aclose`."""
+
+    def __init__(self, turn: Turn, outputs: Outputs) -> None:
+        self._turn = turn
+        self._outputs = outputs
+
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return self._turn.request.params.n
+
+    async def steps(self) -> AsyncIterator[ChatStep]:
+        """What each step of the engine adds. Raises as `Outputs` does."""
+        async for output in self._outputs:
+            yield ChatStep(output.index, self._turn.read(output), output)
+            if self._turn.is_finished:  # the engine may not know yet
+                return
+
+    async def aclose(self) -> None:
+        """Leave them."""
+        await self._outputs.aclose()
+
+
+@dataclass
+class ChatAnswer:
+    """A whole answer."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    drawn: list[Sampled] = field(default_factory=list)
+    prompt_drawn: list[Sampled] = field(default_factory=list)
+    finish: Finish = field(default_factory=lambda: Finish("error"))
+    stats: RequestStats = field(default_factory=lambda: RequestStats(0))
+    stop_string: str | None = None  # that ended it
+
+    def add(self, step: ChatStep) -> None:
+        """Take a step in."""
+        self.drawn += step.output.logprobs
+        self.prompt_drawn += step.output.prompt_logprobs
+        self.stats = step.output.stats
+        self.stop_string = step.output.stop_string
+        for event in step.events:
+            match event:
+                case ContentDelta(text):
+                    self.text += text
+                case ToolCallStart(_, call_id, name):
+                    self.calls.append(ToolCall(call_id, name, ""))
+                case ArgumentsDelta(index, text):
+                    call = self.calls[index]
+                    self.calls[index] = replace(call, arguments=call.arguments + text)
+                case Finish():
+                    self.finish = event
+
+
+async def whole_answers(answers: ChatAnswers) -> list[ChatAnswer]:
+    """All answers, when they have ended."""
+    whole = [ChatAnswer() for _ in range(answers.n)]
+    try:
+        async for step in answers.steps():
+            whole[step.index].add(step)
+    finally:
+        await answers.aclose()
+    return whole
+
+
+async def count_tokens(service: Service, asked: Asked) -> int:
+    """How many tokens a conversation is. Raises as `ask` does."""
+    turn = await _turn(service, asked)
+    return len(turn.request.prompt.ids)
+
+
+async def ask(service: Service, http: HttpRequest, asked: Asked) -> ChatAnswers:
+    """Begin the answers to a conversation.
+
+    Raises:
+        ApiError, MistraletError: why they are not begun.
+    """
+    service.check_room()
+    turn = await _turn(service, asked)
+    return ChatAnswers(turn, await start(service, http.scope, turn.request))
+
+
+async def _turn(service: Service, asked: Asked) -> Turn:
+    chat, settings = service.chat, service.settings
+    if isinstance(chat, MistraletError):
+        raise chat
+    check_count("messages", asked.messages, settings.max_messages, "messages")
+    check_count("tools", asked.tools or (), settings.max_tools, "tools")
+    images = await linked_images(service, asked.messages)
+
+    def make() -> Turn:
+        request = _request(asked, images, settings)
+        turn = Turn(chat, request, asked.params, repetition=asked.repetition, priority=asked.priority)
+        if asked.constraint is not None:
+            if turn.request.constraint is not None:
+                raise ApiError(
+                    400, "A regex, grammar or choice says how no tool is called; leave it out, or the tools."
+                )
+            turn.request = replace(turn.request, constraint=asked.constraint)
+        return turn
+
+    return await service.in_thread(make)
+
+
+def _request(asked: Asked, images: dict[str, bytes], settings: Settings) -> ChatRequest:
+    tools = tools_from_json(asked.tools)
+    for index, tool in enumerate(tools):
+        check_schema(f"tools[{index}].function.parameters", tool.parameters, settings)
+    messages = messages_from_json(asked.messages, images)
+    _check_images([part for message in messages for part in message.parts if isinstance(part, ImagePart)], settings)
+    return ChatRequest(
+        messages,
+        tools,
+        tool_choice_from_json(asked.tool_choice),
+        asked.parallel_tool_calls,
+        asked.answer_schema,
+    )
+
+
+def _check_images(images: list[ImagePart], settings: Settings) -> None:
+    check_count("messages", images, settings.max_images, "images")
+    for number, image in enumerate(images, start=1):
+        if len(image.data) > settings.max_image_bytes:
+            raise ApiError(
+                400, f"Image {number} has more than {settings.max_image_bytes} bytes; make it smaller.", "messages"
+            )
+        width, height = image_size(image.data)
+        if width * height > settings.max_image_pixels:
+            raise ApiError(
+                400,
+                f"Image {number} has {width} x {height} pixels, more than {settings.max_image_pixels}; shrink it.",
+                "messages",
+            )

@@ -1,0 +1,88 @@
+"""`/tokenize` and `/detokenize`, and text and token ids as other endpoints tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mistralet.engine import RequestStats
+from mistralet.errors import TokenizerError
+from mistralet.server.errors import ApiError, json_response, sentence
+from mistralet.server.fields import Body
+from mistralet.server.service import Service
+from mistralet.tokenizer import Tokenizer
+
+
+class TokenizeBody(Body):
+    """What to cut into tokens."""
+
+    model: str | None = None
+    prompt: str
+    add_special_tokens: bool = True
+    return_token_strs: bool = False
+
+
+class DetokenizeBody(Body):
+    """What to join."""
+
+    model: str | None = None
+    tokens: list[int]
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoints."""
+    routes = APIRouter(tags=["tokens"])
+
+    @routes.post("/tokenize")
+    async def tokenize(body: TokenizeBody) -> Response:
+        """The token ids of a text."""
+        body.refuse_unknown(service.settings)
+        service.check_model(body.model)
+        ids = await service.in_thread(lambda: encode_text(service.tokenizer, body.prompt, body.add_special_tokens))
+        answer: dict[str, Any] = {"count": len(ids), "max_model_len": service.engine.info.context, "tokens": ids}
+        if body.return_token_strs:
+            answer["token_strs"] = [token_text(service.tokenizer, token) for token in ids]
+        return json_response(answer)
+
+    @routes.post("/detokenize")
+    async def detokenize(body: DetokenizeBody) -> Response:
+        """The text of token ids."""
+        body.refuse_unknown(service.settings)
+        service.check_model(body.model)
+        try:
+            text = await service.in_thread(lambda: service.tokenizer.decode(body.tokens))
+        except TokenizerError as error:
+            raise ApiError(400, sentence(str(error)), "tokens") from error
+        return json_response({"prompt": text})
+
+    return routes
+
+
+def encode_text(tokenizer: Tokenizer, text: str, with_bos: bool = True) -> list[int]:
+    """The ids of a raw text, which begins as sequences of this model do."""
+    bos = [tokenizer.bos_id] if with_bos and tokenizer.adds_bos and tokenizer.bos_id is not None else []
+    return bos + tokenizer.encode(text)
+
+
+def token_text(tokenizer: Tokenizer, token: int) -> str:
+    """The text of one token; parts of characters are U+FFFD."""
+    return tokenizer.token_bytes(token).decode("utf-8", "replace")
+
+
+def usage(answers: list[RequestStats], prompts: list[RequestStats]) -> dict[str, Any]:
+    """The tokens of an answer, as OpenAI tells them.
+
+    Args:
+        answers: of all answers.
+        prompts: of one answer to each prompt.
+    """
+    read = sum(stats.prompt_tokens for stats in prompts)
+    written = sum(stats.output_tokens for stats in answers)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+        "prompt_tokens_details": {"cached_tokens": sum(stats.cached_tokens for stats in prompts)},
+    }
