@@ -80,12 +80,12 @@ class Connection:
             raise ToolError("the arguments hold half of a surrogate pair, which cannot be sent") from error
         except MCPError as error:
             if not error.message.startswith(_LOST):
-                raise ToolError(f"the MCP server '{self._log.name}' refused the call: {error.message}") from error
+                raise ToolError(f"The MCP server '{self._log.name}' refused the call: {error.message}") from error
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             pass
         except (RuntimeError, ValueError) as error:  # also pydantic's, of an answer that follows no version of MCP
             problem = str(error).split("\n", 1)[0]
-            raise ToolError(f"the MCP server '{self._log.name}' gave no valid result: {problem}") from error
+            raise ToolError(f"The MCP server '{self._log.name}' gave no valid result: {problem}") from error
         await self.close()
         raise self._log.error("ended during the call, which may have had an effect")
 

@@ -39,7 +39,10 @@ def _servers_of_file(path: Path) -> list[McpServer]:
     entries = content.get("mcpServers") if isinstance(content, dict) else None
     if not isinstance(entries, dict) or not entries:
         raise UsageError(f'The file {path} names no MCP servers; it must hold {{"mcpServers": {{NAME: {{...}}}}}}.')
-    return [_server(name, entry, path) for name, entry in entries.items()]
+    servers = [
+        (name, entry) for name, entry in entries.items() if not (isinstance(entry, dict) and entry.get("disabled"))
+    ]
+    return [_server(name, entry, path) for name, entry in servers]
 
 
 def _server(name: str, entry: Any, path: Path) -> McpServer:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mistralet.agents.entries import Entries
-from mistralet.agents.mcp.server_log import ServerLog
 from mistralet.agents.foreign import chosen, shortened, tool_names
+from mistralet.agents.mcp.server_log import ServerLog
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
 from mistralet.errors import ToolError, UsageError
@@ -195,9 +195,9 @@ class _Keeper:
 
     async def _restart(self) -> None:
         if self._closed:
-            raise ToolError(f"the MCP server '{self._name}' is closed, as the run it was opened for has ended")
+            raise ToolError(f"The MCP server '{self._name}' is closed, as the run it was opened for has ended")
         if self._restarts == _MOST_RESTARTS:
-            raise ToolError(f"the MCP server '{self._name}' ended {_MOST_RESTARTS + 1} times and is not started again")
+            raise ToolError(f"The MCP server '{self._name}' ended {_MOST_RESTARTS + 1} times and is not started again")
         self._restarts += 1
         await self._connection.close()
         self._connection = self._connect()  # known before it is open, so that `close` finds it

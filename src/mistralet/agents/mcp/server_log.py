@@ -27,7 +27,7 @@ class ServerLog:
 
     def error(self, what: str) -> ToolError:
         """An error about the server, with why and its last lines as far as they are known."""
-        sentence = f"the MCP server '{self.name}' {what}"
+        sentence = f"The MCP server '{self.name}' {what}"
         if self.reason:
             sentence += f": {self.reason}"
         lines = [line.strip()[:_LONGEST_LINE] for line in self._tail.decode(errors="replace").splitlines()]
