@@ -1,4 +1,4 @@
-"""Parameters of an operation: what the model gives, and how it is written in a request (OpenAPI 3.1, section 4.8.12)."""
+"""Parameters of an operation: what the model gives, and how it is written in a request (OpenAPI 3.1.1, "Parameter Object")."""
 
 from __future__ import annotations
 
