@@ -84,7 +84,7 @@ class Connection:
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             pass
         except (RuntimeError, ValueError) as error:  # also pydantic's, of an answer that follows no version of MCP
-            problem = str(error).split("\n", 1)[0]
+            problem = " ".join(str(error).split())[:300]
             raise ToolError(f"The MCP server '{self._log.name}' gave no valid result: {problem}") from error
         await self.close()
         raise self._log.error("ended during the call, which may have had an effect")

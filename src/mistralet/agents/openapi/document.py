@@ -70,8 +70,12 @@ class Document:
 
     def operations(self) -> Iterator[FoundOperation]:
         """All of them, in order."""
-        for path, item in self.content["paths"].items():
-            item = self.followed(item, f"paths.{path}")
+        for path, written in self.content["paths"].items():
+            if _is_extension(path):
+                continue
+            if not str(path).startswith("/"):  # put behind a base URL, it could lead to another host
+                raise ToolError(f"{self.name}: the path '{path}' does not begin with /.")
+            item = self.followed(written, f"paths.{path}")
             for method in METHODS:
                 if isinstance(item.get(method), dict):
                     yield FoundOperation(method, str(path), item[method], item)
@@ -168,13 +172,15 @@ def _without_read_only(schema: dict[str, Any]) -> dict[str, Any]:
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return schema
-    kept = {
-        name: value for name, value in properties.items() if not (isinstance(value, dict) and value.get("readOnly"))
-    }
+    kept = {name: value for name, value in properties.items() if not _is_read_only(value)}
     result = schema | {"properties": kept}
     if isinstance(schema.get("required"), list):
         result["required"] = [name for name in schema["required"] if name in kept or name not in properties]
     return result
+
+
+def _is_read_only(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("readOnly") is True
 
 
 def _bounds_of_3_1(schema: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +217,7 @@ def _parsed(text: str, name: str) -> Any:
             raise ToolError(f"{name} is no JSON: {error}.") from error
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Reads a date as the text it is: JSON has no dates."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -41,6 +41,7 @@ class Operation:
     body_properties: dict[str, str] = field(default_factory=dict)  # the body's property, by argument
     body_argument: str | None = None  # the argument that is the whole body
     body_type: str = "application/json"
+    body_required: bool = False
     schema: dict[str, Any] = field(default_factory=dict)  # of the arguments
 
     @property
@@ -92,7 +93,7 @@ class Operation:
             content = given[self.body_argument]
         else:
             content = {name: given[argument] for argument, name in self.body_properties.items() if argument in given}
-            if not content and not self.body_properties:
+            if not content and not self.body_required:
                 return None
         return json.dumps(content, ensure_ascii=False).encode("utf-8", errors="replace")
 
@@ -115,37 +116,33 @@ def read_operation(document: Document, found: FoundOperation, set_by_user: Colle
         return body
     arguments = _Arguments()
     by_argument = {arguments.add(one.name, one.place, one.schema, one.required): one for one in parameters}
+    operation = Operation(found, by_argument, schema=arguments.schema)
     if body is None:
-        return Operation(found, by_argument, schema=arguments.schema())
+        return operation
+    operation = replace(operation, body_type=body.media_type, body_required=body.required)
     if not body.is_plain:
-        argument = arguments.add(_BODY, "json", body.schema, body.required)
-        return Operation(found, by_argument, {}, argument, body.media_type, arguments.schema())
+        return replace(operation, body_argument=arguments.add(_BODY, "json", body.schema, body.required))
     required = body.schema.get("required", ())
     properties = {
         arguments.add(name, _BODY, schema, name in required): name for name, schema in body.schema["properties"].items()
     }
-    return Operation(found, by_argument, properties, None, body.media_type, arguments.schema())
+    return replace(operation, body_properties=properties)
 
 
 class _Arguments:
     """One object's properties; a name that is taken is told apart by where it belongs."""
 
     def __init__(self) -> None:
-        self._properties: dict[str, Any] = {}
-        self._required: list[str] = []
+        self.schema: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
     def add(self, name: str, place: str, schema: Any, required: bool) -> str:
         argument = name
-        while argument in self._properties:
+        while argument in self.schema["properties"]:
             argument += f"_{place}"
-        self._properties[argument] = schema
+        self.schema["properties"][argument] = schema
         if required:
-            self._required.append(argument)
+            self.schema.setdefault("required", []).append(argument)
         return argument
-
-    def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "object", "properties": self._properties, "additionalProperties": False}
-        return schema | ({"required": self._required} if self._required else {})
 
 
 def _parameters(document: Document, found: FoundOperation) -> Iterator[Parameter]:
@@ -157,7 +154,8 @@ def _parameters(document: Document, found: FoundOperation) -> Iterator[Parameter
             content = document.followed(entry, where)
             written = content.get("schema")
             if isinstance(content.get("content"), dict):
-                written = next(iter(content["content"].values()), {}).get("schema")
+                media = next(iter(content["content"].values()), None)
+                written = document.followed(media, where).get("schema")
             schema = document.schema(written or {}, f"{where} ({content.get('name')})")
             if isinstance(content.get("description"), str) and "description" not in schema:
                 schema = schema | {"description": shortened(content["description"])}
@@ -177,15 +175,12 @@ class _Body:
     @property
     def is_plain(self) -> bool:
         """Whether it is an object that must be there, of which nothing is said but its properties."""
-        keys = set(self.schema)
-        if self.schema.get("additionalProperties") is False:
-            keys.discard("additionalProperties")
-        needed = self.required or not self.schema.get("required")
+        schema = {key: value for key, value in self.schema.items() if (key, value) != ("additionalProperties", False)}
         return (
-            keys <= _PLAIN_OBJECT
-            and self.schema.get("type") == "object"
-            and bool(self.schema.get("properties"))
-            and needed
+            set(schema) <= _PLAIN_OBJECT
+            and schema.get("type") == "object"
+            and bool(schema.get("properties"))
+            and (self.required or not schema.get("required"))
         )
 
 
@@ -195,10 +190,10 @@ def _json_body(document: Document, found: FoundOperation) -> _Body | str | None:
         return None
     where = f"{found.call}: requestBody"
     content = document.followed(found.content["requestBody"], where)
-    media = content.get("content") if isinstance(content.get("content"), dict) else {}
+    media: dict[str, Any] = document.followed(content.get("content"), where)
     media_type = next((name for name in media if _JSON.fullmatch(str(name))), None)
     required = content.get("required") is True
     if media_type is None:
-        return f"its body is {' or '.join(map(str, media)) or 'of no type'}, not JSON" if required else None
+        return f"its body is {' or '.join(map(str, media))}, not JSON" if required else None
     schema = document.schema(document.followed(media[media_type], where).get("schema") or {}, where)
     return _Body(str(media_type), schema, required)

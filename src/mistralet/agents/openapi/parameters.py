@@ -1,4 +1,4 @@
-"""Parameters of an operation: what the model gives, and how it is written in a request (OpenAPI 3.1.1, "Parameter Object")."""
+"""Parameters of an operation, and how a value is written in a request (OpenAPI 3.1.1: Parameter Object)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Parameter:
 
     def segment(self, value: Any) -> str:
         """A value as (part of) one segment of a path."""
-        text = quote(self._joined(value, "="), safe=",=" if isinstance(value, list | dict) else "")
+        text = quote(self._joined(value), safe=",=" if isinstance(value, list | dict) else "")
         if not text:
             raise ToolError(f"the argument '{self.name}' is empty, but it is a part of a path")
         return text
@@ -50,7 +50,7 @@ class Parameter:
     def pairs(self, value: Any) -> list[tuple[str, str]]:
         """A value as names and values of a query, or of cookies."""
         if self.is_json or not isinstance(value, list | dict):
-            return [(self.name, self._joined(value, "="))]
+            return [(self.name, self._joined(value))]
         if self.style == "deepObject" and isinstance(value, dict):
             return [(f"{self.name}[{key}]", scalar(item)) for key, item in value.items()]
         if not self.explode:
@@ -62,18 +62,18 @@ class Parameter:
 
     def header(self, value: Any) -> str:
         """A value as that of a header."""
-        text = self._joined(value, "=")
+        text = self._joined(value)
         if not text.isprintable():
             raise ToolError(f"the argument '{self.name}' holds a control character, which a header may not")
         return text
 
-    def _joined(self, value: Any, equals: str) -> str:
+    def _joined(self, value: Any) -> str:
         if self.is_json:
             return json.dumps(value, ensure_ascii=False)
         if isinstance(value, list):
             return ",".join(map(scalar, value))
         if isinstance(value, dict):
-            between = equals if self.explode else ","
+            between = "=" if self.explode else ","
             return ",".join(f"{key}{between}{scalar(item)}" for key, item in value.items())
         return scalar(value)
 

@@ -21,10 +21,10 @@ _TEXT = re.compile(r"text/.*|application/([\w.+-]+\+)?(json|xml|yaml|x-ndjson|ja
 
 
 def is_http(url: str) -> bool:
-    """Whether it is a full URL of HTTP."""
+    """Whether it is a full URL of HTTP to which a path can be added."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
     except ValueError:
         return False
 
@@ -57,8 +57,9 @@ class Service:
         Raises:
             ToolError: there is none in time, or it is an error; the sentence is meant for the model.
         """
-        url = httpx2.URL(base.rstrip("/") + request.path).copy_merge_params(self._query + request.query)
-        headers = {name: value.encode() for name, value in request.headers.items()}
+        query = httpx2.QueryParams(tuple(self._query + request.query))
+        url = httpx2.URL(base.rstrip("/") + request.path, params=query or None)
+        headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
         to_send = self._client.build_request(request.method, url, headers=headers, content=request.body)
         try:
             async with asyncio.timeout(self._seconds):

@@ -51,7 +51,7 @@ class OpenApi:
     ) -> None:
         tool_names((), prefix)
         if base_url is not None and not is_http(base_url):
-            raise UsageError(f"The base URL '{base_url}' has no http or https address.")
+            raise UsageError(f"The base URL '{base_url}' must be an http or https address without a query.")
         self._given = document
         self._base_url = base_url
         self._headers = dict(headers or {})
