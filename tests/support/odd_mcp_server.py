@@ -11,7 +11,7 @@ from pathlib import Path
 
 how = sys.argv[1]
 tools = [{"name": "echo", "description": "d" * 5000, "inputSchema": {"type": "object"}}]
-calls = 0
+calls: list[int] = []
 
 
 def send(**message: object) -> None:
@@ -33,8 +33,7 @@ def page(cursor: str | None) -> dict[str, object]:
 
 
 def call(request: int, arguments: dict[str, object]) -> None:
-    global calls
-    calls += 1
+    calls.append(request)
     if how == "large answer":
         send(id=request, result={"content": [{"type": "text", "text": "x" * 10_000_000}]})
     elif how == "endless line":
@@ -61,7 +60,7 @@ def call(request: int, arguments: dict[str, object]) -> None:
     elif how == "changes":
         tools[0]["name"] = "other"
         send(method="notifications/tools/list_changed")
-        send(id=request, result={"content": [{"type": "text", "text": f"call {calls}"}]})
+        send(id=request, result={"content": [{"type": "text", "text": f"call {len(calls)}"}]})
     elif how == "dies":
         print("cannot go on", file=sys.stderr, flush=True)
         sys.exit(3)

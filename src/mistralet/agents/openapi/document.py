@@ -217,7 +217,7 @@ def _parsed(text: str, name: str) -> Any:
             raise ToolError(f"{name} is no JSON: {error}.") from error
     import yaml
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         """Reads a date as the text it is: JSON has no dates."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012

@@ -83,17 +83,17 @@ class OpenApi:
 
     def _chosen_operations(self, document: Document) -> dict[str, Operation]:
         """By name; only those that are wanted are read, as others may be wrong."""
-        found = {operation.call: operation for operation in document.operations()}
-        ids = {operation.name: operation.call for operation in found.values()}
-        wanted = self._operations and [ids.get(name, name) for name in self._operations]
+        found = {operation.name: operation for operation in document.operations()}
+        found |= {other.call: other for other in document.operations() if found[other.name].call != other.call}
+        names = {operation.call: name for name, operation in found.items()}
+        wanted = self._operations and [names.get(name, name) for name in self._operations]
         operations = {}
-        for call in chosen(list(found), wanted, document.name, "operations"):
-            operation = read_operation(document, found[call], self._set_by_user())
+        for name in chosen(list(found), wanted, document.name, "operations"):
+            operation = read_operation(document, found[name], self._set_by_user())
             if isinstance(operation, Operation):
-                name = found[call].name
-                operations[name if ids[name] == call else call] = operation
+                operations[name] = operation
             elif self._operations is not None:
-                raise ToolError(f"{document.name}: {call} cannot be a tool: {operation}.")
+                raise ToolError(f"{document.name}: {found[name].call} cannot be a tool: {operation}.")
         if not operations:
             raise ToolError(f"{document.name} has no operation that can be a tool.")
         return operations
