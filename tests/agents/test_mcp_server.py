@@ -159,7 +159,7 @@ def test_results(how: str, result: str) -> None:
         ("error", "^The MCP server 'odd' refused the call: the printer is on fire$"),
         ("no result", "gave no valid result: .*content.*valid list"),
         ("dies", "ended during the call.*: its process ended with exit code 3; it last wrote: cannot go on$"),
-        ("endless line", "it wrote a message of more than 16 MiB"),
+        ("large line", "it wrote a message of more than 16 MiB"),
     ],
 )
 def test_calls_that_fail(how: str, message: str) -> None:
@@ -179,6 +179,18 @@ def test_a_server_is_started_again_three_times() -> None:
     *ended, last = with_tools(odd("dies"), use)
     assert all("ended during the call" in text for text in ended)
     assert "ended 4 times and is not started again" in last
+
+
+def test_a_server_that_ended_between_calls_is_started_again_unnoticed(tmp_path: Path) -> None:
+    async def use(tools: dict[str, AgentTool]) -> object:
+        await tools["echo"].run({})
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not is_running(pid))
+        await asyncio.sleep(0.05)
+        return await tools["echo"].run({})
+
+    assert with_tools(odd("tells its number", str(tmp_path / "pid")), use) == "{}"
 
 
 def test_what_a_dead_server_left_is_ended_and_does_not_delay_the_call(tmp_path: Path) -> None:

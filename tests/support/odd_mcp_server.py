@@ -36,9 +36,9 @@ def call(request: int, arguments: dict[str, object]) -> None:
     calls.append(request)
     if how == "large answer":
         send(id=request, result={"content": [{"type": "text", "text": "x" * 10_000_000}]})
-    elif how == "endless line":
-        while True:
-            sys.stdout.write("x" * 100_000)
+    elif how == "large line":
+        sys.stdout.write("x" * (17 << 20))
+        sys.stdout.flush()
     elif how == "no result":
         send(id=request, result={"content": "not a list"})
     elif how == "error":
@@ -79,10 +79,11 @@ def call(request: int, arguments: dict[str, object]) -> None:
 if how == "closes":
     sys.exit("no configuration found")
 if how == "garbage":
-    while True:
-        print("hello there")
+    print("hello there\n" * 1001, flush=True)
 if how == "some garbage":
     print("starting up ...\n{}\n[1]", flush=True)
+if how == "tells its number":
+    Path(sys.argv[2]).write_text(str(os.getpid()))
 if how == "will not end":
     import signal
 
@@ -90,7 +91,7 @@ if how == "will not end":
 for line in sys.stdin:
     message = json.loads(line)
     match message.get("method"):
-        case _ if how == "silent":
+        case _ if how in ("silent", "garbage"):
             pass
         case "initialize":
             info = {"name": "odd", "version": "1"}

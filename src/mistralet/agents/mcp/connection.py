@@ -45,7 +45,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._client is not None and not self._over.is_set()
+        return self._client is not None and not self._over.is_set() and not self._log.ended
 
     async def open(self, seconds: float) -> None:
         """Start the server and list its tools.
@@ -81,6 +81,8 @@ class Connection:
         except MCPError as error:
             if not error.message.startswith(_LOST):
                 raise ToolError(f"The MCP server '{self._log.name}' refused the call: {error.message}") from error
+            if error.message != "Connection closed":
+                self._log.blame(error.message)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             pass
         except (RuntimeError, ValueError) as error:  # also pydantic's, of an answer that follows no version of MCP

@@ -15,6 +15,7 @@ class ServerLog:
     def __init__(self, name: str) -> None:
         self.name = name
         self.reason = ""  # why it cannot be used any more; the first that was found
+        self.ended = False  # it will not answer any more
         self._tail = b""
 
     def add(self, data: bytes) -> None:

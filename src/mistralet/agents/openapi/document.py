@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from mistralet.errors import ToolError
 
-METHODS = ("get", "head", "post", "put", "patch", "delete", "options")  # those a tool may have; trace is none
+METHODS = ("get", "head", "post", "put", "patch", "delete")  # options and trace are no use as tools
 _MOST_NODES = 20_000  # of one operation, its references followed
 _ANNOTATIONS = {"description", "summary", "title", "default", "deprecated", "examples"}
 _NO_JSON_SCHEMA = {"nullable", "example", "xml", "discriminator", "externalDocs"}  # OpenAPI's own keywords
@@ -213,7 +213,7 @@ def _parsed(text: str, name: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolError(f"{name} is no JSON: {error}.") from error
     import yaml
 

@@ -17,7 +17,17 @@ from mistralet.errors import ToolError
 _BODY = "body"
 # With these alone, a body's properties can be arguments of their own.
 _PLAIN_OBJECT = {"type", "properties", "required", "title", "description", "default", "deprecated", "examples"}
-_IGNORED_HEADERS = {"accept", "content-type", "authorization"}  # as OpenAPI says
+# The first three as OpenAPI says; the others say where a request goes and how it is read.
+_IGNORED_HEADERS = {
+    "accept",
+    "content-type",
+    "authorization",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+}
+_TEMPLATE = re.compile(r"\{([^{}]+)\}")
 _JSON = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 
 
@@ -80,7 +90,7 @@ class Operation:
                 raise ToolError(f"the argument '{match[1]}' is missing")
             return by_name[match[1]]
 
-        path = re.sub(r"\{([^{}]+)\}", put, self.found.path)
+        path = _TEMPLATE.sub(put, self.found.path)
         # Dots cannot be quoted so that every server takes them as a name.
         if any(segment in (".", "..") for segment in path.split("/")):
             raise ToolError("an argument would make '.' or '..' of a part of the path, which leads elsewhere")
@@ -111,6 +121,9 @@ def read_operation(document: Document, found: FoundOperation, set_by_user: Colle
     problem = next(filter(None, (one.problem() for one in parameters)), None)
     if problem is not None:
         return problem
+    undeclared = set(_TEMPLATE.findall(found.path)) - {one.name for one in parameters if one.place == "path"}
+    if undeclared:
+        return f"its path has {{{undeclared.pop()}}}, which is none of its parameters"
     body = _json_body(document, found)
     if isinstance(body, str):
         return body
@@ -180,6 +193,7 @@ class _Body:
             set(schema) <= _PLAIN_OBJECT
             and schema.get("type") == "object"
             and bool(schema.get("properties"))
+            and set(schema.get("required", ())) <= set(schema["properties"])
             and (self.required or not schema.get("required"))
         )
 
