@@ -67,7 +67,8 @@ async def run_process(command: Command, log: ServerLog) -> AsyncIterator[ServerS
         for task in work:
             task.cancel()
         try:
-            await _end(transport, pipes)
+            with anyio.CancelScope(shield=True):  # the SDK cancels what is around it again and again
+                await _end(transport, pipes)
         finally:  # no await from here: nothing can come between
             _signal_group(transport, signal.SIGKILL)
             transport.close()
