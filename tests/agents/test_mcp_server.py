@@ -220,7 +220,9 @@ def test_tools_that_change_meanwhile() -> None:
     assert with_tools(odd("changes"), use) == ["call 1", "call 2"]
 
 
-def test_a_cancelled_run_leaves_no_process_and_no_file_open(tmp_path: Path) -> None:
+def test_a_cancelled_run_leaves_no_process_and_no_file_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mistralet.agents.mcp.process._GRACE", 0.2)
+
     async def work() -> None:
         async with odd("will not end", str(tmp_path / "pid")) as tools:
             await tools[0].run({})
@@ -336,6 +338,57 @@ def test_http_servers_that_cannot_be_used(answer: bytes, message: str) -> None:
 
     with pytest.raises(ToolError, match=f"The MCP server '127.0.0.1' cannot be used.*{message}|{message}"):
         asyncio.run(run())
+
+
+class Forgetful:
+    """A server over HTTP that forgets its session at the first call, as one does that is started anew."""
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.posted: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = next((int(line[15:]) for line in head.splitlines() if line.startswith("content-length:")), 0)
+        message = json.loads(await reader.readexactly(length) or "{}")
+        status, result = self.answer(message)
+        body = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": result}).encode() if result else b""
+        writer.write(
+            f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Mcp-Session-Id: s{self.sessions}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        await writer.drain()
+        writer.close()
+
+    def answer(self, message: dict[str, Any]) -> tuple[int, Any]:
+        method = message.get("method", "none")
+        self.posted.append(method)
+        if method == "initialize":
+            self.sessions += 1
+            version = message["params"]["protocolVersion"]
+            info = {"name": "forgetful", "version": "1"}
+            return 200, {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
+        if method == "tools/list":
+            return 200, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}
+        if method == "tools/call":
+            done = {"content": [{"type": "text", "text": f"session {self.sessions}"}]}
+            return (200, done) if self.sessions > 1 else (404, None)
+        return (202, None) if method.startswith("notifications/") else (405, None)
+
+
+def test_a_session_that_the_server_forgot() -> None:
+    async def run() -> None:
+        forgetful = Forgetful()
+        async with await asyncio.start_server(forgetful.serve, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            async with McpServer.http(f"http://127.0.0.1:{port}/mcp") as tools:
+                with pytest.raises(ToolError, match="ended during the call.*: HTTP 404"):
+                    await tools[0].run({})
+                assert await tools[0].run({}) == "session 2"
+        assert forgetful.posted.count("tools/call") == 2
+
+    asyncio.run(run())
 
 
 def test_parse_a_command_line_and_a_url() -> None:
