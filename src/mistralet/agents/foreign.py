@@ -1,4 +1,4 @@
-"""What a model is told of foreign tools: names that it may call, which of them, and descriptions of bounded length."""
+"""What a model is told of foreign tools: names that it may call, which of them, descriptions of bounded length."""
 
 from __future__ import annotations
 
@@ -76,3 +76,9 @@ def shortened(description: str) -> str:
     """A description that leaves the context room for other things."""
     text = description.strip()
     return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"
+
+
+def not_shown(kind: str, nbytes: int) -> str:
+    """What stands for something that is no text."""
+    size = f"{nbytes} bytes" if nbytes < 1000 else f"{nbytes / 1000:.0f} kB"
+    return f"[{kind}, {size}, not shown]"

@@ -45,7 +45,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._client is not None and not self._over.is_set()
+        return self._client is not None and not self._over.is_set() and not self._log.ended
 
     async def open(self, seconds: float) -> None:
         """Start the server and list its tools.
@@ -80,12 +80,14 @@ class Connection:
             raise ToolError("the arguments hold half of a surrogate pair, which cannot be sent") from error
         except MCPError as error:
             if not error.message.startswith(_LOST):
-                raise ToolError(f"the MCP server '{self._log.name}' refused the call: {error.message}") from error
+                raise ToolError(f"The MCP server '{self._log.name}' refused the call: {error.message}") from error
+            if error.message != "Connection closed":
+                self._log.blame(error.message)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             pass
         except (RuntimeError, ValueError) as error:  # also pydantic's, of an answer that follows no version of MCP
-            problem = str(error).split("\n", 1)[0]
-            raise ToolError(f"the MCP server '{self._log.name}' gave no valid result: {problem}") from error
+            problem = " ".join(str(error).split())[:300]
+            raise ToolError(f"The MCP server '{self._log.name}' gave no valid result: {problem}") from error
         await self.close()
         raise self._log.error("ended during the call, which may have had an effect")
 

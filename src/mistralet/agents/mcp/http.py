@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from mistralet.agents.mcp.server_log import ServerLog
 
-_LARGEST_BODY = 16 << 20  # bytes of an answer that is no stream of events, of which the SDK bounds each
+_LARGEST_BODY = 16 << 20  # bytes of an answer, or of one event in a stream
 _SECONDS = 30.0
 _SECONDS_OF_SILENCE = 300.0  # in a stream of events
 
@@ -30,7 +30,8 @@ async def connect(address: Address, log: ServerLog) -> AsyncIterator[Any]:
     """The streams of messages from and to a server; redirects are followed on its own origin only."""
 
     async def check(response: httpx2.Response) -> None:
-        log.reason = f"HTTP {response.status_code} {response.reason_phrase}" if response.status_code >= 400 else ""
+        if response.request.method == "POST":  # a stream of events besides is the server's to refuse
+            log.reason = f"HTTP {response.status_code} {response.reason_phrase}" if response.is_error else ""
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise httpx2.DecodingError("it compressed its answer, unasked", request=response.request)
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
@@ -43,7 +44,7 @@ async def connect(address: Address, log: ServerLog) -> AsyncIterator[Any]:
             timeout=httpx2.Timeout(_SECONDS, read=_SECONDS_OF_SILENCE),
             event_hooks={"response": [check]},
         ) as client,
-        streamable_http_client(address.url, http_client=client) as streams,
+        streamable_http_client(address.url, http_client=client, max_sse_event_size=_LARGEST_BODY) as streams,
     ):
         yield streams
 

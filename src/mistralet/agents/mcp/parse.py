@@ -39,7 +39,11 @@ def _servers_of_file(path: Path) -> list[McpServer]:
     entries = content.get("mcpServers") if isinstance(content, dict) else None
     if not isinstance(entries, dict) or not entries:
         raise UsageError(f'The file {path} names no MCP servers; it must hold {{"mcpServers": {{NAME: {{...}}}}}}.')
-    return [_server(name, entry, path) for name, entry in entries.items()]
+    return [_server(name, entry, path) for name, entry in entries.items() if not _is_disabled(entry)]
+
+
+def _is_disabled(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("disabled") is True
 
 
 def _server(name: str, entry: Any, path: Path) -> McpServer:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,8 @@ async def run_process(command: Command, log: ServerLog) -> AsyncIterator[ServerS
         for task in work:
             task.cancel()
         try:
-            await _end(transport, pipes)
+            with anyio.CancelScope(shield=True):  # the SDK cancels what is around it again and again
+                await _end(transport, pipes)
         finally:  # no await from here: nothing can come between
             _signal_group(transport, signal.SIGKILL)
             transport.close()
@@ -118,7 +119,7 @@ async def _read(
 ) -> None:
     """Hand on each message. The stream is closed at the end of the output, which fails every call at once."""
     stray = 0
-    with to_session, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+    with to_session, _ending(log), suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         while stray <= _MOST_STRAY_LINES:
             try:
                 line = await pipes.stdout.readline()
@@ -138,6 +139,14 @@ async def _read(
             else:
                 await to_session.send(SessionMessage(message))
         log.blame(f"it wrote more than {_MOST_STRAY_LINES} lines that are no MCP messages to its standard output")
+
+
+@contextmanager
+def _ending(log: ServerLog) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        log.ended = True
 
 
 async def _write(

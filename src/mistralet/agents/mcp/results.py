@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import mcp_types as mcp
 
+from mistralet.agents.foreign import not_shown
 from mistralet.errors import ToolError
 
 
@@ -39,12 +40,6 @@ def _texts(content: list[mcp.ContentBlock]) -> Iterator[str]:
                 yield text
             case mcp.EmbeddedResource(resource=mcp.BlobResourceContents(uri=uri, blob=blob)):
                 yield not_shown(f"resource {uri}", _decoded_size(blob))
-
-
-def not_shown(kind: str, nbytes: int) -> str:
-    """What stands for something that is no text."""
-    size = f"{nbytes} bytes" if nbytes < 1000 else f"{nbytes / 1000:.0f} kB"
-    return f"[{kind}, {size}, not shown]"
 
 
 def _decoded_size(base64: str) -> int:

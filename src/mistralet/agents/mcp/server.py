@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from mistralet.agents.entries import Entries
@@ -28,6 +28,15 @@ _SECONDS_TO_START = 60.0  # a first start may download the server
 
 # Opens the streams of messages from and to a server.
 OpenStreams = Callable[[ServerLog], AbstractAsyncContextManager[Any]]
+
+
+class McpOptions(TypedDict, total=False):
+    """What may be said of any server; see `McpServer`."""
+
+    prefix: str
+    tools: Sequence[str] | None
+    trusted: bool
+    start_seconds: float
 
 
 class McpServer:
@@ -73,13 +82,12 @@ class McpServer:
         cwd: str | Path | None = None,
         *,
         name: str | None = None,
-        **options: Any,
+        **options: Unpack[McpOptions],
     ) -> McpServer:
         """A server that is started here, as a process that speaks on its standard input and output.
 
         Args:
-            env: variables besides HOME, PATH, SHELL, TERM and USER; the server sees no others of this program.
-            options: `prefix`, `tools`, `trusted`, `start_seconds`.
+            env: variables besides HOME, LOGNAME, PATH, SHELL, TERM and USER; it sees no others of this program.
         """
 
         def open_streams(log: ServerLog) -> AbstractAsyncContextManager[Any]:
@@ -92,13 +100,17 @@ class McpServer:
 
     @classmethod
     def http(
-        cls, url: str, headers: Mapping[str, str] | None = None, *, name: str | None = None, **options: Any
+        cls,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        name: str | None = None,
+        **options: Unpack[McpOptions],
     ) -> McpServer:
         """A server that is reached over streamable HTTP.
 
         Args:
             headers: sent with each request, such as `Authorization`.
-            options: `prefix`, `tools`, `trusted`, `start_seconds`.
 
         Raises:
             UsageError: the URL is none of HTTP.
@@ -195,9 +207,9 @@ class _Keeper:
 
     async def _restart(self) -> None:
         if self._closed:
-            raise ToolError(f"the MCP server '{self._name}' is closed, as the run it was opened for has ended")
+            raise ToolError(f"The MCP server '{self._name}' is closed, as the run it was opened for has ended")
         if self._restarts == _MOST_RESTARTS:
-            raise ToolError(f"the MCP server '{self._name}' ended {_MOST_RESTARTS + 1} times and is not started again")
+            raise ToolError(f"The MCP server '{self._name}' ended {_MOST_RESTARTS + 1} times and is not started again")
         self._restarts += 1
         await self._connection.close()
         self._connection = self._connect()  # known before it is open, so that `close` finds it

@@ -15,6 +15,7 @@ class ServerLog:
     def __init__(self, name: str) -> None:
         self.name = name
         self.reason = ""  # why it cannot be used any more; the first that was found
+        self.ended = False  # it will not answer any more
         self._tail = b""
 
     def add(self, data: bytes) -> None:
@@ -27,7 +28,7 @@ class ServerLog:
 
     def error(self, what: str) -> ToolError:
         """An error about the server, with why and its last lines as far as they are known."""
-        sentence = f"the MCP server '{self.name}' {what}"
+        sentence = f"The MCP server '{self.name}' {what}"
         if self.reason:
             sentence += f": {self.reason}"
         lines = [line.strip()[:_LONGEST_LINE] for line in self._tail.decode(errors="replace").splitlines()]
