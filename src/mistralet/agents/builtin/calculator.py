@@ -108,7 +108,7 @@ def _exact(value: int) -> Fraction:
 
 
 def _modulo(left: Number, right: Number) -> Number:
-    return left % right
+    return Fraction(left % right) if isinstance(left, Fraction) and isinstance(right, Fraction) else float(left % right)
 
 
 def _floor_division(left: Number, right: Number) -> Number:

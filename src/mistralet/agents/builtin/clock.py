@@ -63,12 +63,13 @@ def _zone(name: str | None) -> tzinfo | None:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ToolError(f"There is no time zone '{name[:50]}'{_likely(name)}.") from error
+        raise ToolError(f"There is no time zone '{name[:50]}'{_likely(name)}") from error
 
 
 def _likely(name: str) -> str:
-    """`: did you mean Europe/Paris?` for `paris`."""
+    """`; did you mean Europe/Paris?` for `paris`."""
     zones = sorted(zoneinfo.available_timezones())
     by_last = {zone.rpartition("/")[2].lower(): zone for zone in zones} | {zone.lower(): zone for zone in zones}
     near = difflib.get_close_matches(name[:50].lower().replace(" ", "_"), by_last, n=3)
-    return f"; did you mean {' or '.join(by_last[key] for key in near)}?" if near else ""
+    likely = dict.fromkeys(by_last[key] for key in near)
+    return f"; did you mean {' or '.join(likely)}?" if likely else "; name it as in Europe/Paris."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import contextlib
+import importlib.util
 import json
+import sys
 
-from mistralet.agents.builtin.page_text import page_text
+from mistralet.agents.builtin import page_text
 from mistralet.agents.function_tool import function_tool
 from mistralet.agents.tool import AgentTool
 from mistralet.errors import ToolError, WebError
@@ -16,7 +20,7 @@ _KINDS = ("text/*", "application/json", "application/ld+json", "application/prob
 _FEEDS = ("application/xhtml+xml", "application/rss+xml", "application/atom+xml", "application/javascript")
 _ENCODINGS = ("utf-8", "utf-16", "ascii", "iso8859", "cp125", "koi8", "gb", "big5", "shift_jis", "euc", "iso2022")
 _LONGEST = 4_000_000  # bytes
-_SECONDS = 20.0
+_SECONDS, _SECONDS_TO_READ = 20.0, 10.0
 
 
 def fetch_tools(rest: str) -> list[AgentTool]:
@@ -36,12 +40,13 @@ def fetch_tools(rest: str) -> list[AgentTool]:
             or (host.startswith("*") and host[1:2] not in ".")
         ):
             raise ToolError(f"'{host}' is no host: name it as example.com, or *.example.com for all below it.")
-    page_text("")  # says now, not in the middle of a task, if the library is missing
+    if importlib.util.find_spec("selectolax") is None:
+        raise ToolError("The tool 'fetch' needs a library that reads HTML: pip install 'mistralet[web]'.")
     rules = WebRules(None if "*" in hosts else hosts, (*_KINDS, *_FEEDS), _LONGEST, _SECONDS)
 
     async def fetch_page(url: str) -> str:
         document = await fetch(url, rules)
-        return f"{document.url}\n\n{_text(document)}"
+        return f"{document.url}\n\n{await _text(document)}"
 
     where = "any public host" if rules.hosts is None else ", ".join(hosts)
     fetch_page.__doc__ = f"""Get a page or a JSON or text file from the web and read it as text. Allowed: {where}.
@@ -52,18 +57,41 @@ def fetch_tools(rest: str) -> list[AgentTool]:
     return [function_tool(fetch_page, timeout=_SECONDS + 10)]
 
 
-def _text(document: WebDocument) -> str:
+async def _text(document: WebDocument) -> str:
     if document.body[:1024].count(0):
         raise WebError("What the page sends is binary, and cannot be read as text.")
     text = document.body.decode(_codec(document.charset), errors="replace")
     if document.content_type in _HTML:
-        return page_text(text, document.url)
+        return await _read_html(text, document.url)
     if document.content_type.endswith("json"):
         try:
             return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
         except (ValueError, RecursionError):
             return text  # what is not JSON after all is shown as it came
     return text
+
+
+async def _read_html(html: str, url: str) -> str:
+    """The text of a page, read in a process of its own (see `page_text`)."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", page_text.__file__),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS_TO_READ):
+            text, _ = await process.communicate(f"{url}\n{html}".encode("utf-8", errors="replace"))
+    except TimeoutError:
+        raise WebError("The page cannot be read in a reasonable time: it is too large or nested too deeply.") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await asyncio.shield(process.wait())
+    if process.returncode:
+        raise WebError("The page cannot be read: it is too large, nested too deeply, or damaged.")
+    return text.decode()
 
 
 def _codec(charset: str | None) -> str:

@@ -1,98 +1,84 @@
-"""`page_text`: what a person reads of an HTML page, as plain text with Markdown's headings, lists and links."""
+"""`page_text`: what a person reads of an HTML page, as plain text with Markdown's headings, lists and links.
+
+It is also a program, which reads a URL's line and a page on its standard input and writes the text: a page that is made
+to be hard can keep a parser busy for hours, or crash it, so that `fetch` reads each one in a process that it can end.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
-
-from mistralet.errors import ToolError
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _UNREAD = "script, style, noscript, template, svg, iframe, object, canvas, head > *:not(title), [hidden]"
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "div",
-        "dd",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "header",
-        "hr",
-        "html",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "title",
-        "tr",
-        "ul",
-        "li",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-    ]
+_LINES = frozenset(
+    (
+        *("address", "article", "aside", "body", "br", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure"),
+        *("footer", "form", "header", "hr", "html", "li", "main", "nav", "section", "tr"),
+    )
 )
+_PARAGRAPHS = frozenset(("p", "pre", "blockquote", "table", "ul", "ol", "title", "h1", "h2", "h3", "h4", "h5", "h6"))
 _BEFORE = {"li": "- ", "td": " | ", "th": " | ", **{f"h{level}": f"{'#' * level} " for level in range(1, 7)}}
-_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
+_SPACES = re.compile(r"\s+")
+_LONGEST = 500_000  # characters of a text
+_SECONDS, _MEMORY = 10, 2 << 30  # of a process
 
 
 def page_text(html: str, url: str = "") -> str:
-    """The text of a page; links are made whole with the page's `url`.
+    """The text of a page; links are made whole with the page's `url`."""
+    from selectolax.lexbor import LexborHTMLParser
 
-    Raises:
-        ToolError: the library that reads HTML is not installed.
-    """
-    try:
-        from selectolax.lexbor import LexborHTMLParser
-    except ImportError as error:
-        raise ToolError("Reading HTML needs a library: pip install 'mistralet[web]'.") from error
     tree = LexborHTMLParser(html)
     for node in tree.css(_UNREAD):
         node.decompose()
     pieces: list[str] = []
-    # A stack of our own: pages may be nested deeper than Python's calls. A text is what ends an element.
+    # A stack of our own: pages may be nested deeper than Python's calls. A text on it is what ends an element.
     stack: list[LexborNode | str] = [tree.root] if tree.root else []
     while stack:
-        node = stack.pop()
-        if isinstance(node, str):
-            pieces.append(node)
-        elif node.tag == "-text":
-            pieces.append(_SPACES.sub(" ", (node.text_content or "").replace("\n", " ")))
+        item = stack.pop()
+        if isinstance(item, str):
+            _add(pieces, item)
+        elif item.tag == "-text":
+            _add(pieces, _SPACES.sub(" ", item.text_content or ""))
+        elif item.tag == "pre":
+            pieces += ["\n\n", item.text(), "\n\n"]
         else:
-            before, after = _around(node, url)
-            pieces.append(before)
-            stack.append(after)
-            stack += reversed(list(node.iter(include_text=True)))
-    return _tidy("".join(pieces))
+            before, after = _around(item, url)
+            for piece in before:
+                _add(pieces, piece)
+            stack += reversed(after)
+            stack += reversed(list(item.iter(include_text=True)))
+    lines = "".join(pieces).split("\n")
+    return "\n".join(line.rstrip().removeprefix(" | ") for line in lines).strip()
 
 
-def _around(node: LexborNode, url: str) -> tuple[str, str]:
+def _add(pieces: list[str], piece: str) -> None:
+    """Add a text, or the end of a line or paragraph, of which the longer one counts where several meet."""
+    at_start = not pieces or pieces[-1].startswith("\n")
+    if piece.startswith("\n"):
+        if not at_start:
+            pieces.append(piece)
+        elif pieces and len(piece) > len(pieces[-1]):
+            pieces[-1] = piece
+    elif piece and not (at_start and piece == " "):
+        pieces.append(piece.lstrip(" ") if at_start and not piece.startswith(" |") else piece)
+
+
+def _around(node: LexborNode, url: str) -> tuple[list[str], list[str]]:
     """What stands before an element's content, and after it."""
     tag = node.tag or ""
-    line = "\n" if tag in _BLOCKS or tag == "br" else ""
     if tag == "a" and (target := (node.attributes.get("href") or "").strip()) and not target.startswith("#"):
-        return "[", f"]({_whole(url, target)})"
-    if tag == "img" and (described := node.attributes.get("alt")):
-        return f"[image: {described}]", ""
-    return line + _BEFORE.get(tag, ""), line if tag != "br" else ""
+        return ["["], [f"]({_whole(url, target)})"]
+    if tag == "img":
+        described = node.attributes.get("alt")
+        return [f"[image: {described}]"] if described else [], []
+    end = ["\n\n"] if tag in _PARAGRAPHS else ["\n"] if tag in _LINES else []
+    return [*end, _BEFORE.get(tag, "")], end
 
 
 def _whole(url: str, target: str) -> str:
@@ -102,7 +88,16 @@ def _whole(url: str, target: str) -> str:
         return target
 
 
-def _tidy(text: str) -> str:
-    """One empty line at most between lines, and no spaces at their ends."""
-    lines = [line.strip().removeprefix("| ") for line in text.split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+def main() -> None:
+    """Read a URL and a page, write the text."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    url, _, html = sys.stdin.buffer.read().decode("utf-8", errors="replace").partition("\n")
+    sys.stdout.buffer.write(page_text(html, url)[:_LONGEST].encode("utf-8", errors="replace"))
+
+
+if __name__ == "__main__":
+    main()

@@ -72,8 +72,8 @@ async def run_python(code: str) -> str:
 
 async def _finish(process: asyncio.subprocess.Process, code: str, folder: Path) -> str:
     """What a run prints, and how it ended."""
-    assert process.stdin and process.stdout and process.stderr
-    pipes = [asyncio.create_task(_ends_of(pipe)) for pipe in (process.stdout, process.stderr)]
+    assert process.stdin is not None
+    pipes = [asyncio.create_task(_ends_of(pipe)) for pipe in (process.stdout, process.stderr) if pipe]
     end = ""
     try:
         async with asyncio.timeout(_SECONDS):

@@ -59,7 +59,7 @@ def landlock_version() -> int:
     """The version of Landlock that this system has; 0 if it has none, or is one that the filter is not made for."""
     if sys.platform != "linux" or platform.machine() not in _ARCHITECTURES or sys.maxsize < 1 << 32:
         return 0
-    return max(0, _libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+    return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
 
 
 def _libc() -> Any:

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any
 
 from mistralet.agents.builtin.sql_session import SECONDS, Database
 from mistralet.errors import ToolError
@@ -37,7 +37,7 @@ def postgres_database(url: str) -> Database:
     def opened(read_only: bool) -> Iterator[_Session]:
         with psycopg.connect(url, connect_timeout=10, application_name="mistralet") as connection:
             connection.read_only = read_only
-            connection.execute(cast(LiteralString, f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
+            connection.execute(_sql(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
             if read_only:
                 _refuse_superuser(connection)
             try:
@@ -73,15 +73,20 @@ class _Session:
         _require(statement, _READING)
         cursor = self._connection.cursor()
         # Row by row, and by the protocol that takes one statement only.
-        stream = cursor.stream(cast(LiteralString, statement), tuple(parameters) or None)
+        stream = cursor.stream(_sql(statement), tuple(parameters) or None)
         first = list(itertools.islice(stream, 1))
         return [column.name for column in cursor.description or ()], itertools.chain(first, stream)
 
     def change(self, statement: str) -> int:
         _require(statement, _WRITING)
-        changed = self._connection.execute(cast(LiteralString, statement), prepare=True).rowcount
+        changed = self._connection.execute(_sql(statement), prepare=True).rowcount
         self._connection.commit()
         return changed
+
+
+def _sql(statement: str) -> Any:
+    """A statement for psycopg, whose types take only what stands in the program."""
+    return statement
 
 
 def _require(statement: str, words: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ def sqlite_database(path: Path) -> Database:
         "SQLite",
         lambda: opened("ro"),
         lambda: opened("rw"),
-        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_'"
         " ORDER BY name",
         'SELECT name, type, "notnull" AS required, pk AS primary_key FROM pragma_table_info(?)',
         sqlite3.Error,
