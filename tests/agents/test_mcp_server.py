@@ -383,7 +383,7 @@ def test_a_session_that_the_server_forgot() -> None:
         async with await asyncio.start_server(forgetful.serve, "127.0.0.1", 0) as listening:
             port = listening.sockets[0].getsockname()[1]
             async with McpServer.http(f"http://127.0.0.1:{port}/mcp") as tools:
-                with pytest.raises(ToolError, match="ended during the call.*: HTTP 404"):
+                with pytest.raises(ToolError, match=r"ended during the call.*: HTTP 404"):
                     await tools[0].run({})
                 assert await tools[0].run({}) == "session 2"
         assert forgetful.posted.count("tools/call") == 2
