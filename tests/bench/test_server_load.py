@@ -17,7 +17,12 @@ EVENT = b'data: {"choices":[]}\n\n'
 def with_server(status: int, use: Callable[[str], Coroutine[Any, Any, None]]) -> None:
     """Use a server that sends three events."""
 
+    answering: set[asyncio.Task[Any]] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        answering.add(task)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(f"HTTP/1.1 {status} OK\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         with suppress(ConnectionError):  # it was left
@@ -34,6 +39,7 @@ def with_server(status: int, use: Callable[[str], Coroutine[Any, Any, None]]) ->
     async def whole() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             await use(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await asyncio.gather(*answering)
 
     asyncio.run(whole())
 
