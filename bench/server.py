@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.console import Console
 
 from bench.bars import Chapter, Figure
 from bench.command import at_least_one, run_command
@@ -23,7 +24,6 @@ from bench.server_load import ask, seconds_for_all
 from bench.server_programs import free_port, llama_cpp, ours, running, stamped
 from bench.server_soak import soak
 from mistralet.checkpoint import open_checkpoint
-from mistralet.cli.common import messages
 from mistralet.engine import EngineOptions, LoadSpec, RepetitionParams, Request, SamplingParams
 from mistralet.hub import resolve
 from mistralet.model import Prompt
@@ -50,14 +50,15 @@ def main(
     at_least_one("requests", requests)
     at_least_one("rounds", rounds)
     at_least_one("tokens", tokens)
+    console = Console(width=160, highlight=False)  # so that a page gets its tables unbroken
     kv_tokens = max(requests, _STREAMS) * (_PROMPT_TOKENS[1] + tokens + 64)
     if soak_minutes:
         port = free_port()
         with running(ours(path, port, kv_tokens), port) as (url, pid):
-            asyncio.run(soak(url, pid, soak_minutes, rate)).show(messages)
+            asyncio.run(soak(url, pid, soak_minutes, rate)).show(console)
         return
-    _throughput(path, requests, tokens, rounds, kv_tokens, peer).show(messages)
-    _overhead(path, tokens, kv_tokens).show(messages)
+    _throughput(path, requests, tokens, rounds, kv_tokens, peer).show(console)
+    _overhead(path, tokens, kv_tokens).show(console)
 
 
 def _throughput(path: Path, requests: int, tokens: int, rounds: int, kv_tokens: int, peer: Path | None) -> Chapter:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,8 @@ async def ask(url: str, body: dict[str, Any], on_line: OnLine | None = None, lea
         return status
     finally:
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def seconds_for_all(url: str, bodies: Sequence[dict[str, Any]]) -> float:
