@@ -89,7 +89,9 @@ def test_what_is_no_arithmetic_or_too_much_is_refused(expression: str) -> None:
 NUMBERS = st.integers(0, 10**6).map(str) | st.decimals(0, 10**6, places=3).map(str)
 EXPRESSIONS = st.recursive(
     NUMBERS,
-    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner).map(lambda parts: f"({' '.join(parts)})"),
+    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner).map(
+        lambda parts: f"({' '.join(parts)})"
+    ),
     max_leaves=12,
 )
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.tool_calls import call
 
 from mistralet.agents.builtin import clock
 from mistralet.errors import ToolError
+from support.tool_calls import call
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ import ipaddress
 from collections.abc import Mapping
 
 import pytest
-from support.web_server import Answer, response, web_server
 
 from mistralet import web
 from mistralet.agents.builtin import fetch, named_tools
 from mistralet.errors import ToolError, WebError
+from support.web_server import Answer, response, web_server
 
 
 @pytest.fixture(autouse=True)

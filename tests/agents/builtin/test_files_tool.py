@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.tool_calls import call
 
 from mistralet.agents.builtin import files
 from mistralet.agents.builtin.folder import Folder
 from mistralet.errors import ToolError
+from support.tool_calls import call
 
 
 @pytest.fixture
@@ -115,12 +115,14 @@ def test_no_path_leads_out(folder: Path, path: str) -> None:
         with pytest.raises(ToolError) as caught:
             call(f"files:{folder}:write", tool, path=path, **arguments)
         assert "the secret" not in str(caught.value)
-        assert len(str(caught.value)) < 300
+        assert len(str(caught.value)) < 1100
     assert [found.name for found in (folder.parent / "outside").iterdir()] == ["secret.txt"]
     assert (folder.parent / "outside" / "secret.txt").read_text() == "the secret two"
 
 
-PARTS = st.sampled_from(["..", ".", "", "link", "link.txt", "docs", "deep", "a.txt", "secret.txt", "outside", "new", "~"])
+PARTS = st.sampled_from(
+    ["..", ".", "", "link", "link.txt", "docs", "deep", "a.txt", "secret.txt", "outside", "new", "~"]
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

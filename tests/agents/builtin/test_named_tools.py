@@ -30,7 +30,11 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("files:notes", ["list_files", "read_file", "search_files"], []),
         ("files:notes:write", ["list_files", "read_file", "search_files", "write_file"], ["write_file"]),
         ("sql:empty.db", ["list_tables", "describe_table", "run_query"], []),
-        ("sql:sqlite:///empty.db:write", ["list_tables", "describe_table", "run_query", "change_data"], ["change_data"]),
+        (
+            "sql:sqlite:///empty.db:write",
+            ["list_tables", "describe_table", "run_query", "change_data"],
+            ["change_data"],
+        ),
         ("fetch:example.com,*.example.org", ["fetch_page"], []),
         ("fetch:*", ["fetch_page"], []),
         pytest.param("python", ["run_python"], ["run_python"], marks=pytest.mark.skipif(not CONFINED, reason="Linux")),

@@ -35,7 +35,10 @@ def run(code: str) -> str:
         ("import threading; t = threading.Thread(target=lambda: print(1)); t.start(); t.join()", "1"),
         ("import asyncio; asyncio.run(asyncio.sleep(0, 5))", "5"),
         ("import sqlite3; sqlite3.connect('a.db').execute('create table t(a)').fetchall()", "[]"),
-        ("import os; sorted(os.environ.keys() - {'HOME', 'TMPDIR', 'LC_CTYPE'})", "['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS']"),
+        (
+            "import os; sorted(os.environ.keys() - {'HOME', 'TMPDIR', 'LC_CTYPE'})",
+            "['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS']",
+        ),
         ("input()", "EOFError: EOF when reading a line\n[It ended with status 1.]"),
         ("__name__", "'__main__'"),
     ],
