@@ -48,8 +48,10 @@ def calculate(expression: str) -> str:
         raise ToolError(f"The expression has more than {_LONGEST} characters.")
     for written, meant in _WRITTEN.items():
         expression = expression.replace(written, meant)
-    expression = expression.strip()
+    expression = " ".join(expression.split())
     try:
+        if "#" in expression:  # a comment to Python
+            raise SyntaxError
         tree = ast.parse(expression, mode="eval")
         return _shown(_value(tree.body, expression))
     except (SyntaxError, MemoryError, RecursionError) as error:
@@ -123,10 +125,7 @@ def _power(base: Number, exponent: Number) -> Number:
         # Within the bound, or the base is -1, 0 or 1, for which only the parity of the exponent counts.
         times = exponent.numerator if bits > 1 else _same_parity(exponent.numerator)
         return Fraction(base**times)
-    result = float(base) ** float(exponent)
-    if isinstance(result, complex):
-        raise ValueError("a root of a negative number")
-    return result
+    return math.pow(base, exponent)
 
 
 def _same_parity(exponent: int) -> int:

@@ -17,6 +17,7 @@ from mistralet.errors import ToolError
 from mistralet.files import write_atomically
 
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+_LONGEST_PATH = 1000  # characters
 _OPEN_FILES = Path("/proc/self/fd")  # Linux: a path through a folder that is open
 
 
@@ -41,13 +42,15 @@ class Folder:
         Raises:
             ToolError: it leads out of the folder, or is no path at all.
         """
+        if len(path) > _LONGEST_PATH:
+            raise ToolError(f"A path has at most {_LONGEST_PATH} characters; this one has {len(path):,}.")
         try:
             given = PurePath(path)
             if given.is_absolute() or given.anchor or "\\" in path:
                 raise ToolError(f"'{path}' must be given from the folder on, with / between names.")
             return (self.root / given).resolve().relative_to(self.root)
         except (ValueError, OSError, RuntimeError) as error:
-            raise ToolError(f"'{path[:200]}' is not in the folder.") from error
+            raise ToolError(f"'{path}' is not in the folder.") from error
 
     @contextmanager
     def opened(self, path: str) -> Iterator[int]:
@@ -73,9 +76,9 @@ class Folder:
         """
         place = self.resolve(path)
         target = self.root / place
-        if not place.parts or (target.exists() and not target.is_file()):
-            raise ToolError(f"'{path}' is not a file and cannot be written over.")
         try:
+            if not place.parts or (target.exists() and not target.is_file()):
+                raise ToolError(f"'{path}' is not a file and cannot be written over.")
             target.parent.mkdir(parents=True, exist_ok=True)
             if not (_BY_DESCRIPTOR and _OPEN_FILES.is_dir()):
                 write_atomically(target, data)
