@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,3 +86,42 @@ def chat(chat_server: ChatServer, chat_tab: ChatPage) -> Iterator[ChatPage]:
     chat_tab.start_afresh()
     yield chat_tab
     chat_tab.check()
+
+
+# Playwright's event loop seems to run in this thread for as long as the browser is open, and asyncio refuses to run
+# another beside it. So it is hidden from the tests that do not use the browser.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    with _hidden_loop(_uses_browser(item)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    with _hidden_loop(_uses_browser(item)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    with _hidden_loop(_uses_browser(item) or nextitem is None):  # after the last test the browser is closed
+        return (yield)
+
+
+def _uses_browser(item: pytest.Item) -> bool:
+    return "chromium" in getattr(item, "fixturenames", ())
+
+
+@contextmanager
+def _hidden_loop(shown: bool) -> Iterator[None]:
+    if shown:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
