@@ -47,18 +47,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         owner = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, **owner}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, **owner}
     data = folder / "data"
-    subprocess.run([POSTGRES / "initdb", "-D", data, "-U", "admin", "-A", "trust", "-N"], **quiet)  # type: ignore[call-overload]
+    subprocess.run([POSTGRES / "initdb", "-D", data, "-U", "admin", "-A", "trust", "-N"], check=True, **quiet)  # type: ignore[call-overload]
     options = f"-F -k {folder} -h 127.0.0.1 -p {port}"
-    subprocess.run([POSTGRES / "pg_ctl", "-D", data, "-o", options, "-w", "start"], **quiet)  # type: ignore[call-overload]
+    subprocess.run([POSTGRES / "pg_ctl", "-D", data, "-o", options, "-w", "start"], check=True, **quiet)  # type: ignore[call-overload]
     try:
         with psycopg.connect(f"postgresql://admin@127.0.0.1:{port}/postgres", autocommit=True) as connection:
             connection.execute("CREATE ROLE seller LOGIN PASSWORD 'hidden'")
             connection.execute("CREATE DATABASE sales OWNER seller")
         yield f"postgresql://seller@127.0.0.1:{port}/sales"
     finally:
-        subprocess.run([POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]
+        subprocess.run([POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)  # type: ignore[call-overload]
         shutil.rmtree(folder, ignore_errors=True)
 
 
