@@ -55,7 +55,8 @@ def postgres_database(url: str) -> Database:
         " table_type AS type FROM information_schema.tables"
         " WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
         "SELECT column_name AS name, data_type AS type, is_nullable FROM information_schema.columns"
-        " WHERE %s::text IN (table_name::text, table_schema || '.' || table_name) ORDER BY table_schema, ordinal_position",
+        " WHERE %s::text IN (table_name::text, table_schema || '.' || table_name)"
+        " ORDER BY table_schema, ordinal_position",
         psycopg.Error,
     )
 
