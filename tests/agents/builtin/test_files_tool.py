@@ -219,7 +219,7 @@ def test_files_are_written_whole(folder: Path) -> None:
     call(spec, "write_file", path="a.txt", content="changed")
     assert (folder / "a.txt").read_text() == "changed"
     assert (folder / "a.txt").stat().st_mode & 0o777 == 0o640
-    assert sorted(os.listdir(folder / "new" / "dir")) == ["n.txt"]
+    assert [path.name for path in (folder / "new" / "dir").iterdir()] == ["n.txt"]
 
 
 @pytest.mark.parametrize("path", ["docs", ".", "", "pipe", "a.txt/x", "x" * 300])

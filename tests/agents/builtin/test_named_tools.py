@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -100,12 +99,3 @@ def test_a_library_that_is_missing_is_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == library else name)
     with pytest.raises(ToolError, match=extra.replace("[", r"\[")):
         named_tools(spec)
-
-
-def test_naming_loads_no_library_that_is_not_needed() -> None:
-    program = (
-        "import sys; from mistralet.agents.builtin import named_tools; named_tools('calculator');"
-        "print(*(m for m in ('duckdb', 'psycopg', 'selectolax', 'httpx2') if m in sys.modules))"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.split() == []

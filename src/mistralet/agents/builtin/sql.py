@@ -124,7 +124,7 @@ def _table(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
         used += len(line)
     more = "or more " if left_out == _MOST_COUNTED else ""
     note = [f"[{left_out:,} {more}rows are left out.]"] if left_out else []
-    return "\n".join([" | ".join(columns), *lines, *note]) if lines else ""
+    return "\n".join([" | ".join(map(_cell, columns))[:_LONGEST], *lines, *note]) if lines else ""
 
 
 def _cell(value: object) -> str:

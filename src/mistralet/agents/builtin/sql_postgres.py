@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mistralet.agents.builtin.sql_session import SECONDS, Database
 from mistralet.errors import ToolError
@@ -40,9 +40,11 @@ def postgres_database(url: str) -> Database:
             connection.execute(_sql(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
             if read_only:
                 _refuse_superuser(connection)
+            session = _Session(connection)
             try:
-                yield _Session(connection)
+                yield session
             finally:
+                session.close()
                 connection.rollback()
 
     return Database(
@@ -53,7 +55,8 @@ def postgres_database(url: str) -> Database:
         " table_type AS type FROM information_schema.tables"
         " WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
         "SELECT column_name AS name, data_type AS type, is_nullable FROM information_schema.columns"
-        " WHERE %s IN (table_name, table_schema || '.' || table_name) ORDER BY table_schema, ordinal_position",
+        " WHERE %s::text IN (table_name::text, table_schema || '.' || table_name)"
+        " ORDER BY table_schema, ordinal_position",
         psycopg.Error,
     )
 
@@ -68,12 +71,21 @@ def _refuse_superuser(connection: psycopg.Connection[Any]) -> None:
 class _Session:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self._results: list[Generator[Sequence[object], None, None]] = []
+
+    def close(self) -> None:
+        """Give up results that were not read to their end: they hold the connection."""
+        for result in self._results:
+            result.close()
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> tuple[list[str], Iterator[Sequence[object]]]:
         _require(statement, _READING)
         cursor = self._connection.cursor()
         # Row by row, and by the protocol that takes one statement only.
-        stream = cursor.stream(_sql(statement), tuple(parameters) or None)
+        stream = cast(
+            Generator[Sequence[object], None, None], cursor.stream(_sql(statement), tuple(parameters) or None)
+        )
+        self._results.append(stream)
         first = list(itertools.islice(stream, 1))
         return [column.name for column in cursor.description or ()], itertools.chain(first, stream)
 

@@ -31,6 +31,8 @@ def sqlite_database(path: Path) -> Database:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
             connection.execute("PRAGMA trusted_schema = OFF")  # views cannot call functions with effects
+            # Makes SQLite declare this table, which the authorizer would take for a change of the schema.
+            connection.execute("SELECT name FROM pragma_table_info('')").fetchall()
             if mode == "ro":
                 connection.execute("PRAGMA query_only = ON")
             connection.set_authorizer(_may_read if mode == "ro" else _may_write)
