@@ -22,7 +22,7 @@ def message(answer: ChatAnswer, message_id: str, model: str) -> dict[str, Any]:
         {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments or "{}")}
         for call in answer.calls
     ]
-    ending = _ending(answer.finish, answer.stop_string)
+    ending = _ending(answer.finish)
     return _frame(message_id, model) | {"content": content, **ending, "usage": _usage(answer.stats)}
 
 
@@ -64,7 +64,7 @@ class _Blocks:
                 yield from self._end()
                 yield {
                     "type": "message_delta",
-                    "delta": _ending(event, output.stop_string),
+                    "delta": _ending(event),
                     "usage": _usage(output.stats),
                 }
                 yield {"type": "message_stop"}
@@ -95,11 +95,11 @@ def _frame(message_id: str, model: str) -> Event:
     }
 
 
-def _ending(finish: Finish, stop_string: str | None) -> Event:
+def _ending(finish: Finish) -> Event:
     reason = _STOP_REASONS.get(finish.reason, "end_turn")
-    if reason == "end_turn" and stop_string is not None:
+    if reason == "end_turn" and finish.stop_string is not None:
         reason = "stop_sequence"
-    return {"stop_reason": reason, "stop_sequence": stop_string}
+    return {"stop_reason": reason, "stop_sequence": finish.stop_string}
 
 
 def _usage(stats: RequestStats) -> Event:
