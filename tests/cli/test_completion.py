@@ -54,7 +54,7 @@ def test_words_are_completed(words: str, expected: set[str], command: Command, m
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shown_script_calls_this_program(command: Command, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shown_script_calls_this_program(command: Command, shell: str) -> None:
     code, out, _ = command("--show-completion", shell=shell)
     assert code == 0
     assert f"_MISTRALET_COMPLETE=complete_{shell}" in out
