@@ -272,3 +272,12 @@ class TestStopStrings:
             assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "look")
 
         run(new_caller(TWO), use)
+
+
+def test_a_call_that_is_cut_off_is_left_out_of_a_message(new_caller: NewCaller) -> None:
+    async def use(_: AsyncOpenAI, client: AsyncAnthropic) -> None:
+        for most in (18, 22):  # before its arguments, and in them
+            answer = await client.messages.create(**MESSAGE | {"max_tokens": most})
+            assert (answer.stop_reason, [block.type for block in answer.content]) == ("max_tokens", ["text"])
+
+    run(new_caller(f"Let me look.\n{CALL}"), use)
