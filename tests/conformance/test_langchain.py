@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
 
+from support.pictures import as_bytes, noise
 from support.served import Served
 
 lc = pytest.importorskip("langchain_openai", reason="needs the extra 'conformance'")
@@ -137,7 +139,7 @@ def test_embeddings(served: Served) -> None:
 def test_a_picture_for_a_model_without_eyes_is_a_bad_request(chat: Any) -> None:
     import openai
 
-    url = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+    url = f"data:image/png;base64,{b64encode(as_bytes(noise(8, 8))).decode()}"
     content = [{"type": "image_url", "image_url": {"url": url}}]
     with pytest.raises(openai.BadRequestError, match="text only"):
         chat.invoke([messages.HumanMessage(content)])

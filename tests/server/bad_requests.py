@@ -741,7 +741,7 @@ BAD = [
         "a document",
         MESSAGE,
         {"messages": [{"role": "user", "content": [{"type": "document"}]}], "max_tokens": 5},
-        message="messages[0].content[0] is of the type 'document'; send text, images and results.",
+        message="messages[0].content[0].source is neither a PDF file in base64 nor a text; send one.",
     ),
     Bad(
         "no source",

@@ -28,6 +28,7 @@ from mistralet.server.errors import ApiError
 from mistralet.server.fields import check_count, check_schema
 from mistralet.server.generation import Outputs, start
 from mistralet.server.image_links import linked_images
+from mistralet.server.pdf_files import with_pages
 from mistralet.server.service import Service
 from mistralet.server.settings import Settings
 
@@ -143,6 +144,7 @@ async def _turn(service: Service, asked: Asked) -> Turn:
         raise chat
     check_count("messages", asked.messages, settings.max_messages, "messages")
     check_count("tools", asked.tools or (), settings.max_tools, "tools")
+    asked = replace(asked, messages=await with_pages(service, asked.messages))
     images = await linked_images(service, asked.messages)
 
     def make() -> Turn:

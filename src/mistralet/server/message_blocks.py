@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mistralet.server.errors import ApiError
+from mistralet.server.pdf_files import file_part
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -83,13 +84,17 @@ def _of_user(blocks: list[Any], place: str) -> list[dict[str, Any]]:
                 parts.append({"type": "text", "text": _text(block, where)})
             case "image":
                 parts.append({"type": "image_url", "image_url": {"url": _image_url(block, where)}})
+            case "document":
+                parts.append(_document(block, where))
             case "tool_result":
                 content = block.get("content")
                 if isinstance(content, list):
                     content = "\n\n".join(_text(each, f"{where}.content") for each in content)
                 results.append({"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content})
             case kind:
-                raise ApiError(400, f"{where} is of the type {kind!r}; send text, images and results.", where)
+                raise ApiError(
+                    400, f"{where} is of the type {kind!r}; send text, images, documents and results.", where
+                )
     return results + ([{"role": "user", "content": parts}] if parts or not results else [])
 
 
@@ -119,6 +124,15 @@ def _text(block: object, where: str) -> str:
     if not isinstance(text, str):
         raise ApiError(400, f"{where} is no block of text; send one.", where)
     return text
+
+
+def _document(block: dict[str, Any], where: str) -> dict[str, Any]:
+    match block.get("source"):
+        case {"type": "base64", "media_type": "application/pdf", "data": str(data)}:
+            return file_part(block.get("title"), data)
+        case {"type": "text", "data": str(text)}:
+            return {"type": "text", "text": text}
+    raise ApiError(400, f"{where}.source is neither a PDF file in base64 nor a text; send one.", where)
 
 
 def _image_url(block: dict[str, Any], where: str) -> str:

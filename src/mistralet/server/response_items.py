@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mistralet.server.errors import ApiError
+from mistralet.server.pdf_files import file_part
 
 _TEXTS = ("input_text", "output_text", "text", "refusal")
 
@@ -74,4 +75,10 @@ def _part(part: Any, place: str) -> Any:
         return {"type": "text", "text": part.get("text", part.get("refusal"))}
     if kind == "input_image" and part.get("image_url"):
         return {"type": "image_url", "image_url": part["image_url"]}
-    raise ApiError(400, f"{place} is neither text nor an image with its image_url; send one of these.", place)
+    if kind == "input_file" and part.get("file_data"):
+        return file_part(part.get("filename"), part["file_data"])
+    raise ApiError(
+        400,
+        f"{place} is neither text, nor an image with its image_url, nor a file with its file_data; send one.",
+        place,
+    )

@@ -42,6 +42,8 @@ class Settings:
     max_images: int = _setting(16, "of a request", least=0)
     max_image_bytes: int = _setting(20 << 20, "of one image", least=1)
     max_image_pixels: int = _setting(40_000_000, "of one image", least=1)
+    max_pages: int = _setting(100, "of the PDF files of a request", least=0)
+    max_file_bytes: int = _setting(20 << 20, "of one PDF file", least=1)
     max_tools: int = _setting(128, "of a request", least=0)
     max_schema_bytes: int = _setting(64 << 10, "of a schema, regex, grammar or list of choices", least=1)
     max_schema_depth: int = _setting(64, "of objects and lists in each other", least=1)
