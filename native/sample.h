@@ -111,7 +111,7 @@ template <class Isa>
 float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, double wanted) {
   double kept = 0.0;
   float high = 2.0f;
-  // Most nuclei end above 2^-10; each step down meets several times as many weights as the one before.
+  // In small steps: each one down meets several times as many weights as the one before.
   for (const float low : {0x1p-4f, 0x1p-6f, 0x1p-8f, 0x1p-10f, 0x1p-12f, 0x1p-16f, lightest_of_class(0)}) {
     const int first = weight_class(low), end = weight_class(high);
     for (int i = first; i < end; ++i) room.classes[i] = 0.0;
