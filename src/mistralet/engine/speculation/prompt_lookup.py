@@ -24,7 +24,7 @@ _RESUME_AFTER = 8  # tokens of the answer, at most
 # is that of a resumed copy. All are then learned for each sequence.
 _LENGTHS = (2, 3, 4, 6, 10, 16)
 _RESUMED = len(_LENGTHS)
-_RATES = (0.35, 0.45, 0.55, 0.7, 0.85, 0.9, 0.4)
+_RATES = (0.15, 0.45, 0.55, 0.7, 0.85, 0.9, 0.4)
 _PRIOR = 4.0  # guesses that the first rates weigh as much as
 _DECAY = 0.95  # of what was learned, with each guess
 
