@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test unit lint types web web-check clean
+.PHONY: demo test unit conformance lint types web web-check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/mistralet demo
@@ -13,6 +13,10 @@ test: lint types unit
 
 unit: $(VENV)/.installed-test
 	$(BIN)/pytest --numprocesses 2
+
+# Other people's clients against a running server; about a minute and 200 MB of packages.
+conformance: $(VENV)/.installed-conformance
+	$(BIN)/pytest -p no:langsmith_plugin tests/conformance
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -46,6 +50,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard nat
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "Installing the test tools ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-conformance: $(VENV)/.installed-test
+	@echo "Installing other people's clients ..."
+	@$(PIP) --editable '.[conformance]'
 	@touch $@
 
 clean:

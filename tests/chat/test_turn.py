@@ -70,6 +70,13 @@ def test_a_stop_string_ends_the_text_but_no_call(chat: ChatFormat, output: Outpu
     assert turn.is_finished
 
 
+@pytest.mark.parametrize("request_", [PLAIN, TOOLS])
+def test_the_end_names_the_stop_string(chat: ChatFormat, output: Output, request_: ChatRequest) -> None:
+    turn = Turn(chat, request_, SamplingParams(stop=("now", "then")))
+    last = output("Right then") if request_.tools else output("Right then", "stop", shown="", stop_string="then")
+    assert turn.read(last)[-1] == Finish("stop", STATS, stop_string="then")
+
+
 def test_each_answer_is_read_by_itself(chat: ChatFormat, output: Output) -> None:
     turn = Turn(chat, TOOLS, SamplingParams(n=2, stop=("!",)))
     first = turn.read(output("[TOOL_CALLS]now[AR"[:12], index=0))

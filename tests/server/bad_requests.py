@@ -511,7 +511,7 @@ BAD = [
         "longer than the context",
         CHAT,
         {"messages": [{"role": "user", "content": "word " * 600}]},
-        message="The prompt has 631 tokens, but the model reads at most 511; shorten it.",
+        message="This model's maximum context length is 512 tokens, answer included, but the prompt has 631; shorten it.",
         code="context_length_exceeded",
     ),
     Bad(

@@ -251,3 +251,33 @@ class TestMessages:
             assert (answer.stop_reason == "tool_use") == expected
 
         run(caller, use)
+
+
+class TestStopStrings:
+    """What ends the text is named where tools are offered, too."""
+
+    def test_chat(self, new_caller: NewCaller) -> None:
+        async def use(client: AsyncOpenAI, _: AsyncAnthropic) -> None:
+            (choice,) = (await client.chat.completions.create(**CHAT, stop=["look", "nowhere"])).choices
+            assert (choice.message.content, choice.finish_reason) == ("Let me ", "stop")
+            assert choice.model_dump()["stop_reason"] == "look"
+            chunks = [c async for c in await client.chat.completions.create(**CHAT, stop=["look"], stream=True)]
+            assert chunks[-1].choices[0].model_dump()["stop_reason"] == "look"
+
+        run(new_caller(TWO), use)
+
+    def test_messages(self, new_caller: NewCaller) -> None:
+        async def use(_: AsyncOpenAI, client: AsyncAnthropic) -> None:
+            answer = await client.messages.create(**MESSAGE, stop_sequences=["look"])
+            assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "look")
+
+        run(new_caller(TWO), use)
+
+
+def test_a_call_that_is_cut_off_is_left_out_of_a_message(new_caller: NewCaller) -> None:
+    async def use(_: AsyncOpenAI, client: AsyncAnthropic) -> None:
+        for most in (18, 22):  # before its arguments, and in them
+            answer = await client.messages.create(**MESSAGE | {"max_tokens": most})
+            assert (answer.stop_reason, [block.type for block in answer.content]) == ("max_tokens", ["text"])
+
+    run(new_caller(f"Let me look.\n{CALL}"), use)

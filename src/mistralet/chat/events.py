@@ -53,6 +53,7 @@ class Finish:
     reason: ChatFinishReason
     stats: RequestStats | None = None  # None where a server does not tell them
     error: str | None = None
+    stop_string: str | None = None  # that ended it, where that is told
 
 
 ChatEvent = ContentDelta | ToolCallStart | ArgumentsDelta | FormatProblem | Finish

@@ -67,7 +67,7 @@ class _Text:
     def read(self, output: StepOutput) -> list[ChatEvent]:
         events: list[ChatEvent] = [ContentDelta(output.text)] if output.text else []
         if output.finish_reason is not None:
-            events.append(Finish(output.finish_reason, output.stats, output.error))
+            events.append(Finish(output.finish_reason, output.stats, output.error, output.stop_string))
         return events
 
 
@@ -88,8 +88,9 @@ class _TextAndCalls:
         for event in events:
             if isinstance(event, ContentDelta):
                 self._show(self._stop_strings.push(event.text), shown)
-                if self._stop_strings.matched is not None:
-                    return [*shown, Finish("stop", output.stats)]
+                met = self._stop_strings.matched
+                if met is not None:
+                    return [*shown, Finish("stop", output.stats, stop_string=met)]
             else:
                 if isinstance(event, ToolCallStart | Finish):
                     self._show(self._stop_strings.finish(), shown)

@@ -11,6 +11,7 @@ import typer
 from mistralet import __version__
 from mistralet.cli.agent import agent
 from mistralet.cli.chat import chat
+from mistralet.cli.completion import completion_errors
 from mistralet.cli.demo import demo
 from mistralet.cli.generate import generate
 from mistralet.cli.inspect import inspect
@@ -33,7 +34,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "demo": demo,
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for name, verb in VERBS.items():
     app.command(name)(verb)
 app.add_typer(kv, name="kv")
@@ -61,7 +62,8 @@ def main() -> None:
     # The flag is taken wherever it stands, before or after the verb.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments, prog_name="mistralet")
+        with completion_errors(arguments):
+            app(arguments, prog_name="mistralet")
     except Exception as error:
         if debug:
             raise

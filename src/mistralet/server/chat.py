@@ -125,7 +125,7 @@ class _Completion:
             "index": index,
             "message": message,
             "logprobs": logprobs,
-            **finish_facts(answer.finish.reason, answer.stop_string, self._body),
+            **finish_facts(answer.finish.reason, answer.finish.stop_string, self._body),
         }
 
     async def chunks(self, answers: ChatAnswers) -> AsyncIterator[bytes]:
@@ -152,10 +152,9 @@ class _Completion:
             events = [ContentDelta("")]
         chunks = []
         for event in events:
-            reason = event.reason if isinstance(event, Finish) else None
             told = {"content": chat_logprobs(self._service.tokenizer, logprobs)} if logprobs else None
             logprobs = []  # the step's tokens are told with the first of its events
-            finish = finish_facts(reason, step.output.stop_string, self._body)
+            finish = finish_facts(event.reason, event.stop_string, self._body) if isinstance(event, Finish) else None
             chunks.append(self._chunk(step.index, _delta(event), finish, told))
         return chunks
 

@@ -90,14 +90,12 @@ class ChatAnswer:
     prompt_drawn: list[Sampled] = field(default_factory=list)
     finish: Finish = field(default_factory=lambda: Finish("error"))
     stats: RequestStats = field(default_factory=lambda: RequestStats(0))
-    stop_string: str | None = None  # that ended it
 
     def add(self, step: ChatStep) -> None:
         """Take a step in."""
         self.drawn += step.output.logprobs
         self.prompt_drawn += step.output.prompt_logprobs
         self.stats = step.output.stats
-        self.stop_string = step.output.stop_string
         for event in step.events:
             match event:
                 case ContentDelta(text):

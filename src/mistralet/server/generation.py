@@ -72,7 +72,9 @@ async def start(service: Service, scope: Scope, request: Request) -> Outputs:
     if length >= context:
         raise ApiError(
             400,
-            f"The prompt has {length} tokens, but the model reads at most {context - 1}; shorten it.",
+            # OpenAI's words, by which clients tell this error from others.
+            f"This model's maximum context length is {context} tokens, answer included, but the prompt has {length}; "
+            "shorten it.",
             code="context_length_exceeded",
         )
     outputs = await service.engine.submit(request)

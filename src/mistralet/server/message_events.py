@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, ToolCallStart
+from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, ToolCall, ToolCallStart
 from mistralet.engine import RequestStats, StepOutput
 from mistralet.server.conversation import ChatAnswer, ChatAnswers
 from mistralet.server.sse import named
@@ -17,12 +17,10 @@ _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "repetition": "max_
 
 def message(answer: ChatAnswer, message_id: str, model: str) -> dict[str, Any]:
     """The whole message."""
-    content: list[Event] = [{"type": "text", "text": answer.text}] if answer.text or not answer.calls else []
-    content += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments or "{}")}
-        for call in answer.calls
-    ]
-    ending = _ending(answer.finish, answer.stop_string)
+    calls = [block for call in answer.calls if (block := _tool_use(call))]
+    content: list[Event] = [{"type": "text", "text": answer.text}] if answer.text or not calls else []
+    content += calls
+    ending = _ending(answer.finish)
     return _frame(message_id, model) | {"content": content, **ending, "usage": _usage(answer.stats)}
 
 
@@ -64,7 +62,7 @@ class _Blocks:
                 yield from self._end()
                 yield {
                     "type": "message_delta",
-                    "delta": _ending(event, output.stop_string),
+                    "delta": _ending(event),
                     "usage": _usage(output.stats),
                 }
                 yield {"type": "message_stop"}
@@ -84,6 +82,14 @@ class _Blocks:
             yield {"type": "content_block_stop", "index": self._index}
 
 
+def _tool_use(call: ToolCall) -> Event | None:
+    """The block of a call; None if it was cut off in its arguments, which then are no JSON to be told."""
+    try:
+        return {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
+    except ValueError:
+        return None
+
+
 def _frame(message_id: str, model: str) -> Event:
     return {
         "id": message_id,
@@ -95,11 +101,11 @@ def _frame(message_id: str, model: str) -> Event:
     }
 
 
-def _ending(finish: Finish, stop_string: str | None) -> Event:
+def _ending(finish: Finish) -> Event:
     reason = _STOP_REASONS.get(finish.reason, "end_turn")
-    if reason == "end_turn" and stop_string is not None:
+    if reason == "end_turn" and finish.stop_string is not None:
         reason = "stop_sequence"
-    return {"stop_reason": reason, "stop_sequence": stop_string}
+    return {"stop_reason": reason, "stop_sequence": finish.stop_string}
 
 
 def _usage(stats: RequestStats) -> Event:
