@@ -137,7 +137,8 @@ def test_embeddings(served: Served) -> None:
 def test_a_picture_for_a_model_without_eyes_is_a_bad_request(chat: Any) -> None:
     import openai
 
-    url = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+    dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+    url = f"data:image/png;base64,{dot}"
     content = [{"type": "image_url", "image_url": {"url": url}}]
     with pytest.raises(openai.BadRequestError, match="text only"):
         chat.invoke([messages.HumanMessage(content)])
