@@ -28,20 +28,15 @@ async def scratch_folder() -> AsyncIterator[Path]:
 
     It is locked (flock(2)) as long as this program lives and uses it: one without a lock belongs to nobody.
     """
-    folder, lock = await asyncio.to_thread(_make)
+    await asyncio.to_thread(_remove_abandoned)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = _locked(folder)
+    assert lock is not None
     try:
         yield folder
     finally:
         removal = asyncio.ensure_future(asyncio.to_thread(_remove_and_close, folder, lock))
         await asyncio.wait([removal], timeout=_SECONDS_TO_REMOVE)
-
-
-def _make() -> tuple[Path, int]:
-    _remove_abandoned()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = _locked(folder)
-    assert lock is not None
-    return folder, lock
 
 
 def _locked(folder: Path) -> int | None:
