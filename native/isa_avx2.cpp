@@ -135,6 +135,10 @@ struct Avx2 {
   static Float or_zero_below(Float a, Float limit) { return _mm256_and_ps(a, _mm256_cmp_ps(a, limit, _CMP_GE_OQ)); }
   static Int round(Float a) { return _mm256_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm256_castsi256_ps(_mm256_slli_epi32(add(n, splat(127)), 23)); }
+  // a * 2^n, if that is a normal number.
+  static Float scale_by_power(Float a, Int n) {
+    return _mm256_castsi256_ps(add(_mm256_castps_si256(a), _mm256_slli_epi32(n, 23)));
+  }
   static Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
   static void store_floats(float* p, Float a) { _mm256_storeu_ps(p, a); }
   static Float load_halves(const uint8_t* p) {

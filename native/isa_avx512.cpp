@@ -79,6 +79,10 @@ struct Avx512 {
   }
   static Int round(Float a) { return _mm512_cvtps_epi32(a); }
   static Float power_of_two(Int n) { return _mm512_castsi512_ps(_mm512_slli_epi32(add(n, splat(127)), 23)); }
+  // a * 2^n, if that is a normal number.
+  static Float scale_by_power(Float a, Int n) {
+    return _mm512_castsi512_ps(add(_mm512_castps_si512(a), _mm512_slli_epi32(n, 23)));
+  }
   static Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
   static void store_floats(float* p, Float a) { _mm512_storeu_ps(p, a); }
   static Float load_halves(const uint8_t* p) {

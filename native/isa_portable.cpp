@@ -131,6 +131,9 @@ struct Portable {
     return per_lane([&](int i) { return static_cast<int32_t>(std::nearbyint(a.lanes[i])); });
   }
   static Float power_of_two(const Int& n) { return per_float([&](int i) { return std::ldexp(1.0f, lane(n, i)); }); }
+  static Float scale_by_power(const Float& a, const Int& n) {
+    return per_float([&](int i) { return std::ldexp(a.lanes[i], lane(n, i)); });
+  }
   static Float load_floats(const float* p) { return per_float([&](int i) { return p[i]; }); }
   static void store_floats(float* p, const Float& a) { std::memcpy(p, a.lanes, sizeof a.lanes); }
   static Float load_halves(const uint8_t* p) {

@@ -77,12 +77,16 @@ void for_each_between(const SampleRoom& room, int64_t blocks, const Weighing<Isa
   const auto lows = Isa::splat_float(low), highs = Isa::splat_float(high);
   for (int64_t block = 0; block < blocks; ++block) {
     if (weighing.exponent(room.maxima[block]) < lowest || room.sums[block] == 0.0f) continue;
-    for (int64_t id = block * kScoreBlock; id < (block + 1) * kScoreBlock; id += Isa::kLanes) {
-      const auto weights = Isa::load_floats(room.weights + id);
-      int lanes = Isa::lanes_at_least(weights, lows) & ~Isa::lanes_at_least(weights, highs);
-      for (; lanes != 0; lanes &= lanes - 1) {
-        const int64_t place = id + __builtin_ctz(lanes);
-        body(place, room.weights[place]);
+    for (int64_t first = block * kScoreBlock; first < (block + 1) * kScoreBlock; first += 64) {
+      uint64_t found = 0;
+      for (int i = 0; i < 64; i += Isa::kLanes) {
+        const auto weights = Isa::load_floats(room.weights + first + i);
+        const int lanes = Isa::lanes_at_least(weights, lows) & ~Isa::lanes_at_least(weights, highs);
+        found |= static_cast<uint64_t>(lanes) << i;
+      }
+      for (; found != 0; found &= found - 1) {
+        const int64_t id = first + __builtin_ctzll(found);
+        body(id, room.weights[id]);
       }
     }
   }
@@ -107,27 +111,31 @@ template <class Isa>
 float lightest_of_nucleus(const SampleRoom& room, int64_t blocks, const Weighing<Isa>& weighing, double wanted) {
   double kept = 0.0;
   float high = 2.0f;
-  for (const float low : {0x1p-4f, 0x1p-8f, 0x1p-16f, lightest_of_class(0)}) {
+  // In small steps: each one down meets several times as many weights as the one before.
+  for (const float low : {0x1p-4f, 0x1p-6f, 0x1p-8f, 0x1p-10f, 0x1p-12f, 0x1p-16f, lightest_of_class(0)}) {
     const int first = weight_class(low), end = weight_class(high);
     for (int i = first; i < end; ++i) room.classes[i] = 0.0;
-    for_each_between<Isa>(room, blocks, weighing, low, high,
-                          [&](int64_t, float weight) { room.classes[weight_class(weight)] += weight; });
+    int64_t count = 0;
+    for_each_between<Isa>(room, blocks, weighing, low, high, [&](int64_t id, float weight) {
+      room.candidates[count++] = {weight, static_cast<int32_t>(id)};
+      room.classes[weight_class(weight)] += weight;
+    });
     high = low;
     for (int i = end - 1; i >= first; --i) {
       if (kept + room.classes[i] < wanted) {
         kept += room.classes[i];
         continue;
       }
-      int64_t count = 0;
-      for_each_between<Isa>(
-          room, blocks, weighing, lightest_of_class(i), lightest_of_class(i + 1),
-          [&](int64_t id, float weight) { room.candidates[count++] = {weight, static_cast<int32_t>(id)}; });
-      sort_by_value(room.candidates, count);
-      for (int64_t j = 0; j < count - 1; ++j) {
+      int64_t in_class = 0;
+      for (int64_t j = 0; j < count; ++j) {
+        if (weight_class(room.candidates[j].value) == i) room.candidates[in_class++] = room.candidates[j];
+      }
+      sort_by_value(room.candidates, in_class);
+      for (int64_t j = 0; j < in_class - 1; ++j) {
         kept += room.candidates[j].value;
         if (kept >= wanted) return room.candidates[j].value;
       }
-      if (count > 0) return room.candidates[count - 1].value;
+      if (in_class > 0) return room.candidates[in_class - 1].value;
     }
   }
   return 0.0f;  // rounding has left less than was wanted: all

@@ -63,7 +63,9 @@ struct Wide {
   float sum() const {
     float values[kSize];
     store(values);
+    #pragma GCC unroll 4
     for (int half = kSize / 2; half > 0; half /= 2) {
+      #pragma GCC unroll 8
       for (int i = 0; i < half; ++i) values[i] += values[i + half];
     }
     return values[0];

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import ipaddress
 import shutil
+import socket
 import ssl
 import subprocess
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,10 @@ from mistralet.web import WebDocument, WebRules, fetch
 from support.web_server import Answer, WebServer, redirect, response, web_server
 
 ANY = WebRules(allow_private=True)
+
+
+def gzipped(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)  # the same bytes each time: they name tests
 
 
 class Names:
@@ -132,6 +139,7 @@ NOT_PUBLIC = [
     *("198.51.100.1", "203.0.113.1", "192.88.99.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
     *("::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::808:808"),
     *("64:ff9b:1::1", "100::1", "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1"),
+    *("2600::5efe:8.8.8.8", "2600::200:5efe:127.0.0.1", "2600::300:5efe:0a00:1"),
     *("2001::1", "2001:0:4136:e378::1", "2001:10::1", "2002:7f00:1::1", "2002:808:808::1", "3fff::1", "5f00::1"),
 ]
 
@@ -145,6 +153,20 @@ def test_what_is_not_public_is_refused(names: Names, address: str) -> None:
         sentence = refusal(f"http://{host}/")
         assert "is not on the public internet" in sentence
         assert address not in sentence.replace(f"'{address}'", "")  # a name's address is not told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fe80::1"),
+        *("fd00:ec2::254", "fd20:ce::254", "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::169.254.169.254"),
+        *("64:ff9b:1::169.254.169.254", "2002:a9fe:a9fe::1", "fd00::5efe:169.254.169.254"),
+    ],
+)
+def test_metadata_of_clouds_is_refused_even_where_private_addresses_are_allowed(names: Names, address: str) -> None:
+    names.addresses["inside.example"] = ["127.0.0.1", address]
+    for host in (f"[{address}]" if ":" in address else address, "inside.example"):
+        assert "is never fetched from" in refusal(f"http://{host}/", ANY)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "172.32.0.1", "2606:4700::1111", "2a00:1450::1"])
@@ -173,6 +195,25 @@ def test_the_next_address_is_tried_when_one_takes_no_connection(names: Names) ->
     names.addresses["two.example"] = ["127.0.0.2", "127.0.0.1"]
     document, _ = fetched({"/": response(b"here")}, lambda server: server.url("/", "two.example"))
     assert document.body == b"here"
+
+
+def test_an_address_that_does_not_answer_leaves_time(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is connected to first is a socket whose queue is full, so that nothing comes back."""
+    names.addresses["two.example"] = ["127.0.0.2", "127.0.0.1"]
+    monkeypatch.setattr(web, "_SECONDS_TO_CONNECT", 0.1)
+
+    async def run() -> WebDocument:
+        async with web_server({"/": response(b"here")}) as server:
+            with socket.socket() as deaf, contextlib.ExitStack() as full:
+                deaf.bind(("127.0.0.2", server.port))
+                deaf.listen(0)
+                for _ in range(3):
+                    waiting = full.enter_context(socket.socket())
+                    waiting.setblocking(False)
+                    waiting.connect_ex(("127.0.0.2", server.port))
+                return await fetch(server.url("/", "two.example"), ANY)
+
+    assert asyncio.run(run()).body == b"here"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -276,6 +317,23 @@ def test_what_grows_when_it_is_decompressed_is_counted_then() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("sent", "encoding"),
+    [
+        (gzip.compress(b"hello"), "gzip"),
+        (gzip.compress(b"hel") + gzip.compress(b"lo"), "X-GZip"),
+        (zlib.compress(b"hello"), "deflate"),
+        (zlib.compress(b"hello", wbits=-15), "deflate"),
+        (gzip.compress(zlib.compress(b"hello")), "deflate, gzip"),
+        (b"hello", "identity"),
+    ],
+    ids=["gzip", "two files", "deflate", "without a frame", "two encodings", "identity"],
+)
+def test_encodings(sent: bytes, encoding: str) -> None:
+    answers = {"/": response(sent, f"Content-Encoding: {encoding}")}
+    assert fetched(answers, lambda server: server.url("/"))[0].body == b"hello"
+
+
 async def _drip(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     while True:  # each wait is short, all of them are not
@@ -316,6 +374,13 @@ def test_a_name_that_takes_long_to_resolve_counts_too(monkeypatch: pytest.Monkey
         b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n",
         response(b"this is not gzip", "Content-Encoding: gzip"),
         response(b"x", "Content-Encoding: " + ", ".join(["gzip"] * 20)),
+        response(b"x", "Content-Encoding: br"),
+        response(gzipped(b"x"), "Content-Encoding: gzip, br"),
+        response(gzipped(b"hello" * 1000)[:-1], "Content-Encoding: gzip"),
+        response(gzipped(b"hello" * 1000)[:20], "Content-Encoding: gzip"),
+        response(zlib.compress(b"hello" * 1000)[:-1], "Content-Encoding: deflate"),
+        response(gzipped(gzipped(b"hello")[:-1]), "Content-Encoding: gzip, gzip"),
+        response(gzipped(b"hello") + b"more", "Content-Encoding: gzip"),
     ],
 )
 def test_a_broken_answer_is_one_sentence_without_what_it_said(answer: bytes) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mistralet.content_encoding import decoders_of, decompressed
 from mistralet.errors import WebError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_REDIRECTS = 5
+_SECONDS_TO_CONNECT = 5.0  # to one address
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
@@ -50,6 +52,19 @@ _SPECIAL_IPV4 = tuple(
 _UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
 # https://www.iana.org/assignments/iana-ipv6-special-registry: protocols (Teredo too), documentation, 6to4.
 _SPECIAL_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+# IPv6 addresses whose last bits are an IPv4 one: compatible, mapped (RFC 4291), NAT64 (RFC 6052, RFC 8215).
+_HOLD_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+# What tells machines of a cloud their secrets is never wanted: link-local addresses, and those that Azure, Alibaba,
+# Oracle and Amazon use besides.
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32"),
+            *("fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"),
+        ),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class WebRules:
     content_types: Sequence[str] | None = None  # `text/html`, and all of a kind (`image/*`); None: any
     longest: int = 10_000_000  # bytes of the body, after decompression
     seconds: float = 20.0  # for all of it: names, connections, redirects, body
-    allow_private: bool = False  # any address: this machine and its network too
+    allow_private: bool = False  # this machine and its network too; link-local addresses never
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ async def _fetch_once(url: httpx2.URL, rules: WebRules) -> WebDocument | httpx2.
     port = url.port or {"http": 80, "https": 443}[url.scheme]
     addresses = await _checked_addresses(url.raw_host.decode("ascii"), port, rules)
     async with httpx2.AsyncHTTPTransport(verify=_tls_context(), trust_env=False) as transport:
-        response = await _connect(transport, url, addresses)
+        response = await _connect(transport, url, addresses, rules.seconds)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _parsed(response.headers["location"], base=url)
@@ -160,6 +175,19 @@ def _is_address(host: str) -> bool:
     return "%" not in host
 
 
+def is_host_rule(text: str) -> bool:
+    """Whether `WebRules.hosts` may hold it: a host's name, an IPv4 address, or `*.` and a name."""
+    import httpx2
+
+    try:
+        host = httpx2.URL(f"http://{text.removeprefix('*.')}").raw_host.decode("ascii")
+    except httpx2.InvalidURL:
+        return False
+    below = text.startswith("*.")
+    named = _HOST_NAME.fullmatch(host) and not _ENDS_IN_NUMBER.fullmatch(host)
+    return not set(text) & set("/:@?#%\\") and bool(named or (_is_address(host) and not below))
+
+
 def _matches(host: str, allowed: str) -> bool:
     import httpx2
 
@@ -176,6 +204,8 @@ async def _checked_addresses(host: str, port: int, rules: WebRules) -> list[Addr
         raise WebError(f"'{host}' is not found: check how it is spelled.") from error
     if not rules.allow_private and not all(map(_is_public, addresses)):
         raise WebError(f"'{host}' is not on the public internet, and nothing else may be fetched from.")
+    if any(map(_is_metadata, addresses)):
+        raise WebError(f"'{host}' is link-local or tells a cloud's secrets, and is never fetched from.")
     return addresses
 
 
@@ -187,7 +217,25 @@ async def _resolve(host: str, port: int) -> list[Address]:
 def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _SPECIAL_IPV4)
-    return address in _UNICAST_IPV6 and not any(address in network for network in _SPECIAL_IPV6)
+    special = any(address in network for network in _SPECIAL_IPV6) or _is_isatap(address)
+    return address in _UNICAST_IPV6 and not special
+
+
+def _is_isatap(address: ipaddress.IPv6Address) -> bool:
+    """Whether it leads to an IPv4 address within a network (RFC 5214, section 6.1; two bits may be either)."""
+    return int(address) >> 32 & 0xFCFF_FFFF == 0x0000_5EFE
+
+
+def _is_metadata(address: Address) -> bool:
+    inner = _inner_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else None
+    return any(each in network for each in (address, inner) if each for network in _METADATA)
+
+
+def _inner_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to, if one: mapped, compatible, NAT64, ISATAP, or 6to4."""
+    if any(address in network for network in _HOLD_IPV4) or _is_isatap(address):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour
 
 
 @functools.cache
@@ -198,9 +246,12 @@ def _tls_context() -> ssl.SSLContext:
 
 
 async def _connect(
-    transport: httpx2.AsyncHTTPTransport, url: httpx2.URL, addresses: Sequence[Address]
+    transport: httpx2.AsyncHTTPTransport, url: httpx2.URL, addresses: Sequence[Address], seconds: float
 ) -> httpx2.Response:
-    """The answer of the first address that takes a connection, asked under the host's own name."""
+    """The answer of the first address that takes a connection, asked under the host's own name.
+
+    One that does not answer leaves time for the others.
+    """
     import httpx2
 
     headers = {
@@ -210,8 +261,10 @@ async def _connect(
         "Accept-Encoding": "gzip, deflate",
         "Connection": "close",
     }
-    # The name that the certificate must be for.
-    extensions = {"sni_hostname": _without_dot(url.raw_host.decode("ascii"))}
+    extensions = {
+        "sni_hostname": _without_dot(url.raw_host.decode("ascii")),  # the name that the certificate must be for
+        "timeout": {"connect": min(_SECONDS_TO_CONNECT, seconds / (len(addresses) + 1))},
+    }
     failure: Exception = OSError("no address")
     for address in addresses:
         pinned = url.copy_with(host=str(address))
@@ -233,10 +286,18 @@ def _require_kind(content_type: str, url: httpx2.URL, rules: WebRules) -> None:
 
 
 async def _read_body(response: httpx2.Response, url: httpx2.URL, rules: WebRules) -> bytes:
-    """The body, decompressed; counted as it comes, whatever length was announced."""
+    """The body, decompressed; counted as it comes, whatever length was announced.
+
+    Raises:
+        ValueError: it is compressed in another way than was asked for, or not to its end.
+    """
+    decoders = decoders_of(response.headers.get("content-encoding", ""))
     body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > rules.longest:
-            raise WebError(f"'{url.host}' sends more than {rules.longest:,} bytes.")
+    async for piece in response.aiter_raw():
+        for decoded in decompressed(piece, decoders):
+            body += decoded
+            if len(body) > rules.longest:
+                raise WebError(f"'{url.host}' sends more than {rules.longest:,} bytes.")
+    if not all(decoder.is_at_end for decoder in decoders):
+        raise ValueError("cut short")
     return bytes(body)

@@ -42,8 +42,8 @@ def test_a_port_in_use_is_one_sentence(refused: Command) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert refused("tiny", "--port", port) == (
-            f"mistralet: The server cannot listen at 127.0.0.1, port {port} (Address already in use); choose another one"
-            " with --port or --host.\n"
+            f"mistralet: The server cannot listen at 127.0.0.1, port {port} (Address already in use); choose another"
+            " one with --port or --host.\n"
         )
 
 

@@ -51,7 +51,7 @@ def test_it_is_the_mean_of_the_last_hidden_states(engine: Engine, model: Mistral
     assert engine.pool.free == engine.pool.size
 
 
-def test_neither_company_nor_what_the_cache_has_changes_it(engine: Engine, model: MistralSmall) -> None:
+def test_neither_company_nor_what_the_cache_has_changes_it(engine: Engine) -> None:
     (alone,) = engine.generate([Request(prompt(40), embed=True)])
     others = [Request(prompt(30, seed), GREEDY) for seed in (1, 2)]
     *answers, again, other = engine.generate(

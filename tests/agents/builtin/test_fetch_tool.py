@@ -102,3 +102,21 @@ def test_the_model_is_told_where_it_may_go() -> None:
     assert "example.com, *.example.org" in tool.tool.description
     with pytest.raises(ToolError):
         named_tools("fetch:")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(".", "*.", "*..", "**", "*.*", "*example.com", "a.*", ".example.com", "example..com", "*.10.0.0.1", "127.1"),
+        *("a/b", "a:80", "http://a", "u@a", "a?b", "a#b", "a b", "a%62", "[::1]", "-a.example", "a\\b"),
+    ],
+)
+def test_what_is_no_host_cannot_be_allowed(host: str) -> None:
+    for spec in (f"fetch:{host}", f"fetch:example.com,{host}"):
+        with pytest.raises(ToolError, match="is no host"):
+            named_tools(spec)
+
+
+@pytest.mark.parametrize("host", ["*", "example.com", "*.example.com", "intranet", "10.0.0.1", "Müller.example"])
+def test_hosts_that_can_be_allowed(host: str) -> None:
+    assert named_tools(f"fetch:{host}")

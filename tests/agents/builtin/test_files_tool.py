@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_a_folder_is_listed(folder: Path) -> None:
     assert call(f"files:{folder}", "list_files", path="docs/deep") == "c.md (8 bytes)"
     (folder / "empty").mkdir()
     assert call(f"files:{folder}", "list_files", path="empty") == "[The folder is empty.]"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_a_name_with_line_breaks_is_one_line(folder: Path) -> None:
+    name = "x (1 bytes)\nsecret.txt"
+    (folder / "docs" / name).write_text("two")
+    shown = json.dumps(name)
+    assert f"{shown} (3 bytes)" in call(f"files:{folder}", "list_files", path="docs").splitlines()
+    assert call(f"files:{folder}", "search_files", name="x*") == json.dumps(f"docs/{name}")
+    assert call(f"files:{folder}", "search_files", name="x*", text="TWO") == json.dumps(f"docs/{name}") + ":1: two"
+    assert call(f"files:{folder}", "read_file", path=f"docs/{json.loads(shown)}") == "two"
 
 
 def test_long_lists_are_cut(folder: Path) -> None:

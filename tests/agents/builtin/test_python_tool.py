@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mistralet.agents.builtin import python, sandbox
+from mistralet.agents.builtin import python, sandbox, scratch
 from mistralet.errors import ToolError
 
 pytestmark = pytest.mark.skipif(
@@ -87,6 +90,8 @@ ESCAPES = {
     "start a worker": "import multiprocessing as m; m.get_context('fork').Process(target=print).start()",
     "kill the program": "import os; os.kill(os.getppid(), 9)",
     "kill all": "import os; os.kill(-1, 9)",
+    "outlive the program": "import ctypes; c = ctypes.CDLL(None, use_errno=True); "
+    "r = c.prctl(1, 0, 0, 0, 0); r and (_ for _ in ()).throw(PermissionError(ctypes.get_errno()))",
     "raise a limit": "import resource as r; r.setrlimit(r.RLIMIT_CPU, (1000, 1000))",
     "change another's limits": "import os, resource as r; r.prlimit(os.getppid(), r.RLIMIT_NOFILE, (0, 0))",
     "read another's limits": "import os, resource as r; r.prlimit(os.getppid(), r.RLIMIT_NOFILE)",
@@ -143,8 +148,34 @@ def test_it_is_stopped_when_it_computes_too_long(monkeypatch: pytest.MonkeyPatch
 def test_it_is_stopped_when_it_fills_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(python, "_MOST_WRITTEN", 1_000_000)
     monkeypatch.setattr(python, "_LOOK_EVERY", 0.02)
-    code = "import time\nfor n in range(500): open(f'{n}', 'w').close()\ntime.sleep(60)"
-    assert run(code) == "[Stopped: it writes more than 1,000,000 bytes.]"
+    code = "import time\nfor n in range(3): open(f'{n}', 'wb').write(bytes(500_000))\ntime.sleep(60)"
+    assert run(code) == "[Stopped: it writes more than 1,000,000 bytes or 10,000 files and folders.]"
+
+
+MANY = {
+    "files": "for n in range(200): open(f'{n}', 'w').close()",
+    "folders": "import os\nfor n in range(200): os.mkdir(f'{n}')",
+    "folders in folders": "import os\nfor n in range(2100): os.mkdir('a'); os.chdir('a')",
+    "a folder that cannot be listed": "import os\nos.mkdir('a', 0)\nfor n in range(101): os.mkdir(f'{n}')",
+}
+
+
+@pytest.mark.parametrize("code", MANY.values(), ids=list(MANY))
+def test_it_is_stopped_when_it_makes_many_files_or_folders(
+    code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(python, "_MOST_ENTRIES", 100)
+    monkeypatch.setattr(python, "_LOOK_EVERY", 0.02)
+    assert run(f"{code}\nimport time; time.sleep(60)").endswith("or 100 files and folders.]")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", MANY.values(), ids=list(MANY))
+def test_what_a_program_leaves_is_removed(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    run(code)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_much_output_keeps_its_beginning_and_end() -> None:
@@ -160,7 +191,7 @@ def test_binary_output_is_text() -> None:
 
 
 def test_a_call_that_is_given_up_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
 
     async def give_up() -> None:
         task = asyncio.create_task(python.run_python("open('here', 'w'); import time; time.sleep(60)"))
@@ -174,6 +205,50 @@ def test_a_call_that_is_given_up_ends_the_process(tmp_path: Path, monkeypatch: p
 
     asyncio.run(give_up())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_with_the_program_and_the_next_run_removes_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import os, time; print(os.getpid(), file=open('part', 'w')); os.rename('part', 'here'); time.sleep(60)"
+    program = (
+        "import asyncio, sys\nfrom mistralet.agents.builtin import python\nasyncio.run(python.run_python(sys.argv[1]))"
+    )
+    started = subprocess.Popen([sys.executable, "-c", program, code], env={**os.environ, "TMPDIR": str(tmp_path)})
+    try:
+        [here] = wait_until(lambda: list(tmp_path.glob("*/here")))
+    finally:
+        started.kill()
+        started.wait()
+    status = Path(f"/proc/{here.read_text().strip()}/stat")
+    assert wait_until(lambda: not status.exists() or status.read_text().split()[2] == "Z")
+
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    run("")
+    assert here.exists()  # it could be one that was just made
+    os.utime(here.parent, (0, 0))
+    run("")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_run_that_goes_on_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+
+    async def two() -> None:
+        async with scratch.scratch_folder() as first:
+            os.utime(first, (0, 0))
+            async with scratch.scratch_folder() as second:
+                assert sorted(tmp_path.iterdir()) == sorted([first, second])
+
+    asyncio.run(two())
+    assert list(tmp_path.iterdir()) == []
+
+
+def wait_until(found: Callable[[], Any]) -> Any:
+    until = time.monotonic() + 20
+    while not (value := found()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return value
 
 
 def test_code_that_is_too_long_is_not_run() -> None:

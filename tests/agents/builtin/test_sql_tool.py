@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pwd
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mistralet.agents.builtin import sql, sql_duckdb, sql_postgres, sql_sqlite
+from mistralet.agents.builtin import named_tools, sql, sql_duckdb, sql_postgres, sql_sqlite
 from mistralet.errors import ToolError
 from support.tool_calls import call
 
@@ -88,6 +89,36 @@ def test_what_is_in_a_database(database: str) -> None:
     assert [line.split(" | ")[0] for line in described] == ["name", "id", "name"]
     with pytest.raises(ToolError, match="There is no table 'nothing'"):
         call(f"sql:{database}", "describe_table", table="nothing")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_columns_of_a_view_and_of_a_table_with_a_strange_name(database: str) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute('CREATE TABLE "a \'b" (c TEXT)')
+    connection.close()
+    assert call(f"sql:{database}", "describe_table", table="a 'b").splitlines()[1] == "c | TEXT | 0 | 0"
+    assert len(call(f"sql:{database}", "describe_table", table="totals").splitlines()) == 3
+
+
+@pytest.mark.parametrize("database", ["sqlite", "duckdb", "postgres"], indirect=True)
+def test_reading_and_changing_at_the_same_time(database: str) -> None:
+    tools = {tool.tool.name: tool for tool in named_tools(f"sql:{database}:write")}
+
+    async def all_at_once() -> list[object]:
+        count = "SELECT count(*) AS n FROM orders"
+        change = "INSERT INTO orders VALUES (9, 9, 9)"
+        calls = [("run_query", {"query": count}), ("change_data", {"statement": change})] * 4
+        return await asyncio.gather(*(tools[name].run(arguments) for name, arguments in calls))
+
+    assert asyncio.run(all_at_once()).count("Done: 1 rows changed.") == 4
+
+
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_a_change_waits_for_a_query_only_so_long(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_duckdb, "SECONDS", 0.1)
+    opened = sql_duckdb.duckdb_database(Path(database).resolve())
+    with opened.read(), opened.read(), pytest.raises(ToolError, match="in use by another statement"), opened.write():
+        pass
 
 
 def test_queries_are_answered(database: str) -> None:
@@ -175,6 +206,9 @@ OUTSIDE = {
         ),
         *("SELECT load_extension('{file}')", "SELECT readfile('/etc/passwd')", "SELECT writefile('{file}', 'x')"),
         *("SELECT edit('x', 'sh')", "SELECT length(zeroblob(1000000000))", "SELECT fts3_tokenizer('simple')"),
+        *("SELECT printf('%.*c', 2000000000, 'x')", "SELECT format('%2000000000d', 1)", "SELECT randomblob(2000000)"),
+        *("SELECT hex(zeroblob(600000))", "SELECT replace(hex(zeroblob(1000)), '0', hex(zeroblob(1000)))"),
+        *("SELECT 'x' LIKE hex(zeroblob(101))", "SELECT 'x' GLOB hex(zeroblob(101))"),
         *("CREATE TEMP TABLE t (a)", "CREATE VIRTUAL TABLE t USING fts5(a)", "SAVEPOINT x", "BEGIN IMMEDIATE"),
     ],
     "duckdb": [

@@ -87,7 +87,7 @@ def test_the_longest_earlier_run_is_found_however_the_list_grows(ids: list[int],
             assert known[place - length : place] == known[len(known) - length :]
             assert place < len(known)
         else:
-            assert not any(known[start : start + 3] == known[-3:] for start in range(max(0, len(known) - 3)))
+            assert not any(known[start : start + 2] == known[-2:] for start in range(max(0, len(known) - 2)))
 
 
 def test_what_a_step_costs_is_learned_from_steps() -> None:
@@ -141,6 +141,34 @@ def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() 
     assert guess(comes_true=False) > 0
     assert [guess(comes_true=False) for _ in range(30)][-5:] == [0] * 5
     assert [guess(comes_true=True) for _ in range(30)][-1] > 0
+
+
+def test_a_copy_goes_on_after_what_was_put_in_its_place() -> None:
+    lookup = PromptLookup()
+    lookup.record(1, 1.0)
+    lookup.record(17, 1.1)
+    engine = new_engine()
+    original = list(range(40, 60))
+    engine.add(Request(Prompt([1, *original, 2, *original[:4]])))
+    (sequence,) = engine.scheduler.waiting
+
+    def guess_before(tokens: list[int]) -> list[int]:
+        """What is guessed; then these tokens come, as far as the guess is right and one more."""
+        lookup.begin(1)
+        chunk = Chunk(sequence, 1, lookup.length(sequence))
+        lookup.draft([chunk])
+        right = sum(guessed == token for guessed, token in zip(chunk.draft, tokens, strict=False))
+        lookup.learn(chunk, [Sampled(token) for token in tokens[: right + 1]])
+        sequence.ids += tokens[: right + 1]
+        return chunk.draft
+
+    assert guess_before([44, 45, 99])[:2] == [44, 45]
+    assert guess_before([47]) == []  # 46 was replaced by 99, which never came before
+    assert guess_before([48, 99])[:1] == [48]
+    for token in range(70, 78):
+        guess_before([token])
+    guess_before([49])
+    assert guess_before([50]) == []  # it was left for too long
 
 
 def test_a_moment_in_which_guesses_were_dear_is_forgotten() -> None:

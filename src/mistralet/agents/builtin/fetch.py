@@ -13,7 +13,7 @@ from mistralet.agents.builtin import page_text
 from mistralet.agents.function_tool import function_tool
 from mistralet.agents.tool import AgentTool
 from mistralet.errors import ToolError, WebError
-from mistralet.web import WebDocument, WebRules, fetch
+from mistralet.web import WebDocument, WebRules, fetch, is_host_rule
 
 _HTML = ("text/html", "application/xhtml+xml")
 _KINDS = ("text/*", "application/json", "application/ld+json", "application/problem+json", "application/xml")
@@ -33,12 +33,7 @@ def fetch_tools(rest: str) -> list[AgentTool]:
     if not hosts:
         raise ToolError("The tool 'fetch' needs hosts: fetch:example.com,*.example.org, or fetch:* for all.")
     for host in hosts:
-        if (
-            "/" in host
-            or ":" in host
-            or "*" in host.removeprefix("*")
-            or (host.startswith("*") and host[1:2] not in ".")
-        ):
+        if host != "*" and not is_host_rule(host):
             raise ToolError(f"'{host}' is no host: name it as example.com, or *.example.com for all below it.")
     if importlib.util.find_spec("selectolax") is None:
         raise ToolError("The tool 'fetch' needs a library that reads HTML: pip install 'mistralet[web]'.")

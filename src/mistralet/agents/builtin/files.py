@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -102,10 +103,13 @@ def _list(folder: Folder, path: str) -> str:
 
 def _entry_line(entry: os.DirEntry[str]) -> str:
     info = entry.stat(follow_symlinks=False)
-    kind = kind_of(info.st_mode)
-    return {"a folder": f"{entry.name}/", "a file": f"{entry.name} ({info.st_size:,} bytes)"}.get(
-        kind, f"{entry.name} ({kind})"
-    )
+    kind, name = kind_of(info.st_mode), _on_one_line(entry.name)
+    return {"a folder": f"{name}/", "a file": f"{name} ({info.st_size:,} bytes)"}.get(kind, f"{name} ({kind})")
+
+
+def _on_one_line(name: str) -> str:
+    """A name or path, as a JSON string if it holds line breaks or other things that are not seen."""
+    return name if name.isprintable() else json.dumps(name)
 
 
 def _read(folder: Folder, path: str, first: int, last: int | None) -> str:
@@ -155,7 +159,7 @@ def _search(folder: Folder, name: str, text: str | None) -> str:
         if path is None:
             found.append("[Not all was searched: it takes too long. Search for a narrower name.]")
             break
-        found += [path] if text is None else _matching_lines(folder, path, text.lower())
+        found += [_on_one_line(path)] if text is None else _matching_lines(folder, path, text.lower())
         if len(found) > _MOST_MATCHES:
             return "\n".join([*found[:_MOST_MATCHES], "[There are more; only the first are shown.]"])
     return "\n".join(found) or "[Nothing is found.]"
@@ -183,4 +187,4 @@ def _matching_lines(folder: Folder, path: str, text: str) -> list[str]:
     except ToolError:  # binary, too large, a link that leads out, or gone meanwhile
         return []
     hits = ((number, line) for number, line in enumerate(lines, 1) if text in line.lower())
-    return [f"{path}:{number}: {line.strip()[:300]}" for number, line in hits][: _MOST_MATCHES + 1]
+    return [f"{_on_one_line(path)}:{number}: {line.strip()[:300]}" for number, line in hits][: _MOST_MATCHES + 1]

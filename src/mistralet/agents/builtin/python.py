@@ -8,10 +8,10 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from mistralet.agents.builtin import sandbox
+from mistralet.agents.builtin.scratch import holds_more, scratch_folder
 from mistralet.agents.builtin.specs import require_nothing
 from mistralet.agents.function_tool import function_tool
 from mistralet.agents.tool import AgentTool
@@ -26,6 +26,7 @@ _LIMITS = {  # see setrlimit(2)
     "CORE": 0,
 }
 _MOST_WRITTEN = 100_000_000  # bytes of all files, looked at every so often
+_MOST_ENTRIES = 10_000  # files and folders
 _LOOK_EVERY = 0.2  # seconds
 _LONGEST_CODE = 100_000  # characters
 _KEPT = 8_000  # bytes of the beginning of what is printed, and of its end
@@ -51,18 +52,18 @@ async def run_python(code: str) -> str:
     """
     if len(code) > _LONGEST_CODE:
         raise ToolError(f"The code has {len(code):,} characters; at most {_LONGEST_CODE:,} are run.")
-    with tempfile.TemporaryDirectory(prefix="mistralet-", ignore_cleanup_errors=True) as folder:
+    async with scratch_folder() as folder:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-B", "-X", "utf8", sandbox.__file__, json.dumps(_LIMITS)),
+            *(sys.executable, "-I", "-B", "-X", "utf8", sandbox.__file__, json.dumps(_LIMITS), str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=folder,
-            env={"HOME": folder, "TMPDIR": folder, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={"HOME": str(folder), "TMPDIR": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
         try:
-            return await _finish(process, code, Path(folder))
+            return await _finish(process, code, folder)
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -96,26 +97,14 @@ async def _wait(process: asyncio.subprocess.Process, folder: Path) -> str:
     """How a run ended, "" if well; one that fills the disk is stopped."""
     ended = asyncio.ensure_future(process.wait())
     while not (await asyncio.wait([ended], timeout=_LOOK_EVERY))[0]:
-        if await asyncio.to_thread(_bytes_below, folder) > _MOST_WRITTEN:
+        if await asyncio.to_thread(holds_more, folder, _MOST_ENTRIES, _MOST_WRITTEN):
             ended.cancel()
-            return f"[Stopped: it writes more than {_MOST_WRITTEN:,} bytes.]"
+            return f"[Stopped: it writes more than {_MOST_WRITTEN:,} bytes or {_MOST_ENTRIES:,} files and folders.]"
     status = ended.result()
     if status < 0:
         reason = {signal.SIGXCPU: "it computes for too long", signal.SIGKILL: "it computes for too long"}
         return f"[Stopped: {reason.get(signal.Signals(-status), f'signal {-status}')}.]"
     return f"[It ended with status {status}.]" if status else ""
-
-
-def _bytes_below(folder: Path) -> int:
-    """Bytes on the disk below a folder; a file that holds nothing takes some too."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += 4096 + os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118
-        if total > _MOST_WRITTEN:
-            break
-    return total
 
 
 async def _ends_of(pipe: asyncio.StreamReader) -> str:

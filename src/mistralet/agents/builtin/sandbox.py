@@ -1,7 +1,7 @@
 """The program that runs a model's Python: it locks itself in, for good, and then runs the code on its standard input.
 
-It is started as a file, `python -I sandbox.py LIMITS`, and imports nothing of mistralet. What it can do afterwards is
-in docs/tools.md. Three parts of Linux hold it, none of which needs privileges:
+It is started as a file, `python -I sandbox.py LIMITS PARENT`, and imports nothing of mistralet. What it can do
+afterwards is in docs/tools.md. Three parts of Linux hold it, none of which needs privileges:
 Landlock, for files (https://docs.kernel.org/userspace-api/landlock.html): read what Python consists of, write here;
 seccomp, for system calls (https://docs.kernel.org/userspace-api/seccomp_filter.html): no sockets, no processes, no
 signals, no change of what Landlock does not cover; and limits on resources.
@@ -16,6 +16,7 @@ import json
 import linecache
 import os
 import platform
+import signal
 import struct
 import sys
 import traceback
@@ -44,7 +45,8 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     **{"removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "inotify_init": (253, None)},
     **{"inotify_init1": (294, 26), "fanotify_init": (300, 262), "open_by_handle_at": (304, 265)},
 }
-_CLONE, _CLONE3, _PRLIMIT = (56, 220), 435, (302, 261)
+_CLONE, _CLONE3, _PRLIMIT, _PRCTL = (56, 220), 435, (302, 261), (157, 167)
+_SET_DEATH_SIGNAL = 1  # of prctl(2)
 _LAST_KNOWN_CALL = 462  # what came to Linux later is not there; this also shuts out x86_64's other numbering
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # Landlock's calls, the same everywhere
 
@@ -70,6 +72,13 @@ def _require(result: int, what: str) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), f"the sandbox cannot be closed: {what}")
     return result
+
+
+def _end_with(parent: int) -> None:
+    """Have this process killed when the thread that started it ends: the one of its event loop, which waits for it."""
+    _require(_libc().prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0), "PR_SET_PDEATHSIG")
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
 
 
 def _limit(limits: dict[str, int]) -> None:
@@ -153,6 +162,8 @@ def _program() -> list[bytes]:
     # Limits may be read, of this process only: both halves of the new limit's address must be 0, and the process.
     program += [skip(equal, _PRLIMIT[column], 0, 8), load(16), skip(equal, 0, 0, 4), load(32), skip(equal, 0, 0, 2)]
     program += [load(36), skip(equal, 0, 1, 0), give(refuse), give(allow)]
+    # This process cannot outlive the program: the signal that ends it stays set.
+    program += [skip(equal, _PRCTL[column], 0, 3), load(16), skip(equal, _SET_DEATH_SIGNAL, 0, 1), give(refuse)]
     return [*program, give(allow)]
 
 
@@ -179,6 +190,7 @@ def _run(code: str) -> int:
 
 def main() -> None:
     """Read the code, close the sandbox, run the code."""
+    _end_with(int(sys.argv[2]))
     code = sys.stdin.read()
     _limit(json.loads(sys.argv[1]))
     _confine_files()

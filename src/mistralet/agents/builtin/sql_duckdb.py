@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,15 +43,17 @@ def duckdb_database(path: Path) -> Database:
 
     @contextmanager
     def opened(read_only: bool) -> Iterator[_Session]:
-        connection = duckdb.connect(str(path), read_only=read_only, config=dict(_SHUT))
-        clock = threading.Timer(SECONDS, connection.interrupt)
-        clock.daemon = True
-        clock.start()
-        try:
-            yield _Session(connection)
-        finally:
-            clock.cancel()
-            connection.close()
+        until = time.monotonic() + SECONDS
+        with _TURNS.setdefault(path, _Turns()).one(read_only):
+            connection = duckdb.connect(str(path), read_only=read_only, config=dict(_SHUT))
+            clock = threading.Timer(max(0.0, until - time.monotonic()), connection.interrupt)
+            clock.daemon = True
+            clock.start()
+            try:
+                yield _Session(connection)
+            finally:
+                clock.cancel()
+                connection.close()
 
     return Database(
         "DuckDB",
@@ -61,6 +64,36 @@ def duckdb_database(path: Path) -> Database:
         " WHERE table_name = ? ORDER BY ordinal_position",
         duckdb.Error,
     )
+
+
+class _Turns:
+    """DuckDB opens a file either to read only or to write as long as a program has it open: one kind waits."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._users = 0
+        self._read_only = True
+
+    @contextmanager
+    def one(self, read_only: bool) -> Iterator[None]:
+        """A time in which the file is used in one way.
+
+        Raises:
+            ToolError: it is used in the other way for too long.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._users or self._read_only is read_only, SECONDS):
+                raise ToolError("The database is in use by another statement: try again later.")
+            self._users, self._read_only = self._users + 1, read_only
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+
+_TURNS: dict[Path, _Turns] = {}  # by file, as DuckDB has it
 
 
 class _Session:

@@ -11,13 +11,19 @@ from urllib.parse import quote
 
 from mistralet.agents.builtin.sql_session import SECONDS, Database
 
-_LONGEST_VALUE = 10_000_000  # bytes of a text or blob
+# Bytes of a text or blob. The clock is looked at between functions only, and `instr` and `replace` take a time that
+# grows with the square of it.
+_LONGEST_VALUE = 1_000_000
+_LONGEST_PATTERN = 200  # of LIKE and GLOB, likewise
 _LONGEST_STATEMENT = 100_000
-_STEPS = 10_000  # of SQLite's machine between looks at the clock
+_STEPS = 1_000  # of SQLite's machine between looks at the clock
 _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 _REACHING_OUT = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_CREATE_VTABLE)
 _PRAGMAS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list")
-_FORBIDDEN_FUNCTIONS = ("load_extension", "writefile", "readfile", "edit", "fts3_tokenizer")
+_FORBIDDEN_FUNCTIONS = (
+    *("load_extension", "writefile", "readfile", "edit", "fts3_tokenizer"),
+    *("printf", "format"),  # fill up to billions of characters before the longest value is looked at
+)
 
 
 def sqlite_database(path: Path) -> Database:
@@ -30,6 +36,7 @@ def sqlite_database(path: Path) -> Database:
             connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _LONGEST_PATTERN)
             connection.execute("PRAGMA trusted_schema = OFF")  # views cannot call functions with effects
             # Makes SQLite declare this table, which the authorizer would take for a change of the schema.
             connection.execute("SELECT name FROM pragma_table_info('')").fetchall()

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from mistralet.engine.scheduler import Chunk
     from mistralet.engine.sequence import Sequence
 
-_KEY = 3  # tokens that must be the same
+_KEY = 2  # tokens that must be the same
 _PLACES = 8  # earlier ones, the latest, that are compared
 _LONGEST_MATCH = 24
-# How likely the next token is the same, by how many tokens before it are: from this length on, at first. The rates are
-# then learned for each sequence.
-_LENGTHS = (3, 4, 6, 10, 16)
-_RATES = (0.2, 0.35, 0.55, 0.75, 0.85)
+# A copy that was left for a moment (a name replaced, a line broken) goes on where the original has the token that came
+# last, if a match of more than `_KEY` tokens does not know better.
+_RESUME_WITHIN = 8  # tokens of the original after the place where it was left
+_RESUME_AFTER = 8  # tokens of the answer, at most
+# How likely the next token is the same, by how many tokens before it are: from this length on, at first. The last rate
+# is that of a resumed copy. All are then learned for each sequence.
+_LENGTHS = (2, 3, 4, 6, 10, 16)
+_RESUMED = len(_LENGTHS)
+_RATES = (0.15, 0.45, 0.55, 0.7, 0.85, 0.9, 0.4)
 _PRIOR = 4.0  # guesses that the first rates weigh as much as
 _DECAY = 0.95  # of what was learned, with each guess
 
@@ -54,12 +59,28 @@ class _State:
     right: list[float] = field(default_factory=lambda: [rate * _PRIOR for rate in _RATES])
     tried: list[float] = field(default_factory=lambda: [_PRIOR] * len(_RATES))
     guess: list[int] = field(default_factory=list)
-    kind: int = 0  # of the match that the guess comes from: its place in _LENGTHS
+    place: int = 0  # where the guess comes from
+    kind: int = 0  # of the match that led there: its place in _LENGTHS, or _RESUMED
+    left_at: int = 0  # the place after what was copied last
+    since: int = _RESUME_AFTER  # tokens that came after that
+
+    def look(self, ids: ListOf[int]) -> None:
+        """Guess what follows `ids`."""
+        self.place, match = self.index.find(ids)
+        self.kind = sum(match >= length for length in _LENGTHS) - 1
+        if match <= _KEY and self.since < _RESUME_AFTER:
+            end = min(self.left_at + _RESUME_WITHIN, len(ids) - 1)
+            resumed = next((place + 1 for place in range(self.left_at, end) if ids[place] == ids[-1]), 0)
+            if resumed:
+                self.place, self.kind = resumed, _RESUMED
+        self.guess = list(ids[self.place : self.place + MOST_TOKENS]) if self.place else []
 
     def rate(self) -> float:
         return self.right[self.kind] / self.tried[self.kind]
 
     def learn(self, right: int, wrong: int) -> None:
+        if right:
+            self.left_at, self.since = self.place + right, 0
         self.right[self.kind] = self.right[self.kind] * _DECAY + right
         self.tried[self.kind] = self.tried[self.kind] * _DECAY + right + wrong
 
@@ -84,11 +105,9 @@ class PromptLookup(Drafter):
         state = self._states.get(sequence)
         if state is None:
             state = self._states[sequence] = _State()
-        place, match = state.index.find(sequence.ids)
-        state.guess = sequence.ids[place : place + MOST_TOKENS] if match else []
+        state.look(sequence.ids)
         if not state.guess:
             return 0
-        state.kind = sum(match >= length for length in _LENGTHS) - 1
         return self._gain.take(state.rate(), min(len(state.guess), sequence.answer.left - 1))
 
     def draft(self, chunks: ListOf[Chunk]) -> None:
@@ -100,7 +119,10 @@ class PromptLookup(Drafter):
     def learn(self, chunk: Chunk, drawn: ListOf[Sampled]) -> None:
         """See `Drafter`."""
         state = self._states.get(chunk.sequence)
-        if state is None or not state.guess or not drawn:
+        if state is None or not drawn:
+            return
+        state.since += 1
+        if not state.guess:
             return
         right = len(drawn) - 1 if chunk.draft else int(drawn[0].token == state.guess[0])
         # All that was guessed came: nothing is known of a token after it.
