@@ -19,17 +19,15 @@ import numpy as np
 
 from bench.constraints import RandomModel, problem_of
 from mistralet.chat import (
-    ArgumentsDelta,
     ChatEvent,
     ChatFormat,
     ChatRequest,
-    ContentDelta,
     Finish,
     FormatProblem,
     Message,
     NamedTool,
+    Reply,
     Tool,
-    ToolCallStart,
     ToolChoice,
     chat_format,
 )
@@ -76,16 +74,13 @@ class Turn:
     @classmethod
     def of(cls, events: list[ChatEvent]) -> Turn:
         """Join the events of a turn."""
-        calls: list[tuple[str, str]] = []
+        reply = Reply()
         for event in events:
-            if isinstance(event, ToolCallStart):
-                calls.append((event.name, ""))
-            elif isinstance(event, ArgumentsDelta):
-                calls[event.index] = (calls[event.index][0], calls[event.index][1] + event.text)
-        text = "".join(event.text for event in events if isinstance(event, ContentDelta))
+            reply.add(event)
+        (_,) = (event for event in events if isinstance(event, Finish))
+        calls = [(call.name, call.arguments) for call in reply.calls]
         problems = [event.problem for event in events if isinstance(event, FormatProblem)]
-        (finish,) = (event.reason for event in events if isinstance(event, Finish))
-        return cls(calls, text, finish, problems)
+        return cls(calls, reply.text, reply.finish.reason, problems)
 
 
 def requests(numbers: range) -> Iterator[tuple[str, Kind, ChatRequest]]:

@@ -23,7 +23,6 @@ from mistralet.agents.events import (
     ToolStarted,
 )
 from mistralet.agents.limits import EndReason, Limits
-from mistralet.agents.reply import Reply
 from mistralet.agents.results import Result, error_result, result_of_error
 from mistralet.agents.toolbox import Toolbox
 from mistralet.agents.transcript import Run
@@ -35,6 +34,7 @@ from mistralet.chat import (
     ContentDelta,
     FormatProblem,
     Message,
+    Reply,
     TextPart,
     ToolCall,
     ToolCallStart,
@@ -127,8 +127,8 @@ class AgentLoop:
     def _keep(self, reply: Reply) -> EndReason | None:
         """Write a turn down; why the run ends with it, or None if it goes on."""
         finish = reply.finish
-        if finish is None or finish.reason == "error":
-            raise EngineError((finish and finish.error) or f"{self.model.name}: its answer ended early; ask again.")
+        if finish.reason == "error":
+            raise EngineError(finish.error or f"{self.model.name}: its answer ended early; ask again.")
         stats, used = finish.stats, self.run.used
         used.steps += 1
         used.prompt_tokens += stats.prompt_tokens if stats else 0

@@ -12,6 +12,7 @@ from mistralet.chat.events import (
 from mistralet.chat.format import ChatFormat, chat_format
 from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
 from mistralet.chat.model import ChatModel
+from mistralet.chat.reply import Reply
 from mistralet.chat.request import ChatRequest, NamedTool, Tool, ToolChoice
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Message",
     "NamedTool",
     "Part",
+    "Reply",
     "Role",
     "TextPart",
     "Tool",

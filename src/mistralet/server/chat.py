@@ -10,7 +10,8 @@ from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, FormatProblem, ToolCall, ToolCallStart
+from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, FormatProblem, Message, ToolCallStart
+from mistralet.chat.openai_json import messages_to_json
 from mistralet.engine import RequestStats
 from mistralet.server.conversation import Asked, ChatAnswer, ChatAnswers, ChatStep, ask, whole_answers
 from mistralet.server.errors import ApiError, error_body, json_response
@@ -117,9 +118,7 @@ class _Completion:
         return told
 
     def _choice(self, index: int, answer: ChatAnswer) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text or (None if answer.calls else "")}
-        if answer.calls:
-            message["tool_calls"] = [_call(call) for call in answer.calls]
+        (message,) = messages_to_json([Message("assistant", answer.text, tuple(answer.calls))])
         logprobs = {"content": chat_logprobs(self._service.tokenizer, answer.drawn)} if self._body.logprobs else None
         return {
             "index": index,
@@ -179,7 +178,3 @@ def _delta(event: ChatEvent) -> dict[str, Any]:
         case ArgumentsDelta(index, text):
             return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
     return {}
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

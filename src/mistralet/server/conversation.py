@@ -8,16 +8,7 @@ from typing import Any
 
 from starlette.requests import Request as HttpRequest
 
-from mistralet.chat import (
-    ArgumentsDelta,
-    ChatEvent,
-    ChatRequest,
-    ContentDelta,
-    Finish,
-    ImagePart,
-    ToolCall,
-    ToolCallStart,
-)
+from mistralet.chat import ChatEvent, ChatRequest, ImagePart, Reply
 from mistralet.chat.image_file import image_size
 from mistralet.chat.openai_json import messages_from_json, tool_choice_from_json, tools_from_json
 from mistralet.chat.turn import Turn
@@ -82,32 +73,20 @@ class ChatAnswers:
 
 
 @dataclass
-class ChatAnswer:
-    """A whole answer."""
+class ChatAnswer(Reply):
+    """A whole answer, and how it came about."""
 
-    text: str = ""
-    calls: list[ToolCall] = field(default_factory=list)
     drawn: list[Sampled] = field(default_factory=list)
     prompt_drawn: list[Sampled] = field(default_factory=list)
-    finish: Finish = field(default_factory=lambda: Finish("error"))
     stats: RequestStats = field(default_factory=lambda: RequestStats(0))
 
-    def add(self, step: ChatStep) -> None:
+    def add_step(self, step: ChatStep) -> None:
         """Take a step in."""
         self.drawn += step.output.logprobs
         self.prompt_drawn += step.output.prompt_logprobs
         self.stats = step.output.stats
         for event in step.events:
-            match event:
-                case ContentDelta(text):
-                    self.text += text
-                case ToolCallStart(_, call_id, name):
-                    self.calls.append(ToolCall(call_id, name, ""))
-                case ArgumentsDelta(index, text):
-                    call = self.calls[index]
-                    self.calls[index] = replace(call, arguments=call.arguments + text)
-                case Finish():
-                    self.finish = event
+            self.add(event)
 
 
 async def whole_answers(answers: ChatAnswers) -> list[ChatAnswer]:
@@ -115,7 +94,7 @@ async def whole_answers(answers: ChatAnswers) -> list[ChatAnswer]:
     whole = [ChatAnswer() for _ in range(answers.n)]
     try:
         async for step in answers.steps():
-            whole[step.index].add(step)
+            whole[step.index].add_step(step)
     finally:
         await answers.aclose()
     return whole

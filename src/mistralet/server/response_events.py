@@ -22,7 +22,7 @@ async def events(writer: ResponseWriter, answers: ChatAnswers) -> AsyncIterator[
         for kind in ("response.created", "response.in_progress"):
             yield numbered({"type": kind, "response": writer.begun()})
         async for step in answers.steps():
-            telling.answer.add(step)
+            telling.answer.add_step(step)
             logprobs = writer.logprobs(step.output.logprobs)
             for event in step.events:
                 for told in telling.tell(event, logprobs):

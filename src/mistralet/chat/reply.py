@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from mistralet.chat import ArgumentsDelta, ChatEvent, ContentDelta, Finish, ToolCall, ToolCallStart
+from mistralet.chat.events import ArgumentsDelta, ChatEvent, ContentDelta, Finish, ToolCallStart
+from mistralet.chat.messages import ToolCall
 
 
 @dataclass
@@ -13,7 +14,7 @@ class Reply:
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
-    finish: Finish | None = None
+    finish: Finish = field(default_factory=lambda: Finish("error"))  # an error until the turn has ended
     pieces: int = 0  # about as many as tokens
 
     def add(self, event: ChatEvent) -> None:
@@ -27,7 +28,7 @@ class Reply:
                 self.pieces += 1
             case ArgumentsDelta(index, text):
                 call = self.calls[index]
-                self.calls[index] = ToolCall(call.id, call.name, call.arguments + text)
+                self.calls[index] = replace(call, arguments=call.arguments + text)
                 self.pieces += 1
             case Finish():
                 self.finish = event
