@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from mistralet.chat.names import CHARACTERS, LONGEST
+from mistralet.chat.tools import MOST_TOOLS
 from mistralet.errors import ToolError, UsageError
 
-_LONGEST = 64
 _LONGEST_DESCRIPTION = 2000  # characters
-_MOST_TOOLS = 128  # of one source
-_VALID = re.compile(r"[a-zA-Z0-9_-]*")
+_VALID = re.compile(f"[{CHARACTERS}]*")
 
 
 def tool_names(foreign: Iterable[str], prefix: str = "") -> dict[str, str]:
@@ -23,12 +23,12 @@ def tool_names(foreign: Iterable[str], prefix: str = "") -> dict[str, str]:
     Raises:
         UsageError: the prefix holds something that a name may not hold, or is too long.
     """
-    if not _VALID.fullmatch(prefix) or len(prefix) > _LONGEST // 2:
+    if not _VALID.fullmatch(prefix) or len(prefix) > LONGEST // 2:
         raise UsageError(f"The prefix '{prefix}' must have letters, digits, _ and - only, and 32 of them at most.")
     wanted = {name: prefix + _readable(name) for name in foreign}
     given: dict[str, str] = {}
     taken: set[str] = set()
-    for name in sorted(wanted, key=lambda name: wanted[name] != prefix + name or len(wanted[name]) > _LONGEST):
+    for name in sorted(wanted, key=lambda name: wanted[name] != prefix + name or len(wanted[name]) > LONGEST):
         given[name] = _free(wanted[name], taken)
         taken.add(given[name])
     return {name: given[name] for name in wanted}
@@ -38,15 +38,15 @@ def _readable(name: str) -> str:
     if name and _VALID.fullmatch(name):
         return name
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-zA-Z0-9_-]+", "_", letters).strip("_") or "tool"
+    return re.sub(f"[^{CHARACTERS}]+", "_", letters).strip("_") or "tool"
 
 
 def _free(name: str, taken: set[str]) -> str:
-    candidate, number = name[:_LONGEST], 1
+    candidate, number = name[:LONGEST], 1
     while candidate in taken:
         number += 1
         suffix = f"_{number}"
-        candidate = name[: _LONGEST - len(suffix)] + suffix
+        candidate = name[: LONGEST - len(suffix)] + suffix
     return candidate
 
 
@@ -59,9 +59,9 @@ def chosen(offered: Sequence[str], wanted: Sequence[str] | None, source: str, op
     if not offered:
         raise ToolError(f"{source} offers no tools.")
     if wanted is None:
-        if len(offered) > _MOST_TOOLS:
+        if len(offered) > MOST_TOOLS:
             raise ToolError(
-                f"{source} offers {len(offered)} tools, but a model is told of {_MOST_TOOLS} at most; "
+                f"{source} offers {len(offered)} tools, but a model is told of {MOST_TOOLS} at most; "
                 f"choose some with {option}=[...]."
             )
         return list(offered)

@@ -17,10 +17,8 @@ from mistralet.agents.threads import run_in_thread
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
 from mistralet.chat.names import name_problem
+from mistralet.engine.constraint.schema import DATA_KEYWORDS, NAMED_KEYWORDS
 from mistralet.errors import ToolError
-
-_MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs")
-_PLAIN_VALUES = ("default", "const", "enum", "examples")
 
 
 def function_tool(
@@ -130,9 +128,9 @@ def _without_titles(schema: Any) -> Any:
         return schema
     kept = {key: value for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
     for key, value in kept.items():
-        if key in _MAPS_OF_SCHEMAS:
+        if key in NAMED_KEYWORDS:
             kept[key] = {name: _without_titles(inner) for name, inner in value.items()}
-        elif key not in _PLAIN_VALUES:
+        elif key not in DATA_KEYWORDS:
             kept[key] = _without_titles(value)
     return kept
 

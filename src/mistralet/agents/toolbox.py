@@ -18,6 +18,7 @@ from mistralet.agents.results import Result, error_result, result_of, result_of_
 from mistralet.agents.tool import AgentTool, ToolSource
 from mistralet.chat import Tool, ToolCall
 from mistralet.chat.json_values import parse_arguments
+from mistralet.chat.names import CHARACTERS, LONGEST
 from mistralet.errors import ToolError
 
 AnyTool = AgentTool | ToolSource | Callable[..., Any]
@@ -93,7 +94,7 @@ class Toolbox:
 
     def expressible(self, call: ToolCall) -> ToolCall:
         """A call that was refused, as it may stand in a conversation: templates take names and objects only."""
-        name = re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:64] or "unnamed"
+        name = re.sub(f"[^{CHARACTERS}]", "_", call.name)[:LONGEST] or "unnamed"
         try:
             parse_arguments(call.arguments)
         except ValueError:

@@ -13,6 +13,7 @@ from mistralet.chat.events import (
     ToolCallStart,
 )
 from mistralet.chat.json_values import parse_arguments
+from mistralet.chat.names import shown
 from mistralet.chat.request import ChatRequest
 from mistralet.engine.request import FinishReason, RequestStats
 
@@ -141,8 +142,3 @@ class CallEvents:
             call = self._pieces_of
             self._events.append(ContentDelta(text) if call is None else ArgumentsDelta(call, text))
         self._pieces = []
-
-
-def shown(text: str) -> str:
-    """A text of the model, for a message."""
-    return repr(text if len(text) <= 80 else text[:77] + "...")

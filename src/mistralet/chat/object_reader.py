@@ -6,8 +6,9 @@ import json
 from enum import Enum, auto
 from typing import Any
 
-from mistralet.chat.call_events import CallEvents, shown
+from mistralet.chat.call_events import CallEvents
 from mistralet.chat.json_span import JsonSpan
+from mistralet.chat.names import shown
 
 
 class _At(Enum):

@@ -8,8 +8,9 @@ from typing import Literal
 from mistralet.chat.call_events import CallEvents
 from mistralet.chat.call_tokens import CallTokens
 from mistralet.chat.json_span import JsonSpan
+from mistralet.chat.names import CHARACTERS, LONGEST
 
-_NAME = re.compile(r"\s*[a-zA-Z0-9_-]{0,64}\s*")
+_NAME = re.compile(rf"\s*[{CHARACTERS}]{{0,{LONGEST}}}\s*")
 
 
 class NamedReader:
