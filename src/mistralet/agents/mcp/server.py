@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
-from mistralet.agents.entries import Entries
 from mistralet.agents.foreign import chosen, shortened, tool_names
 from mistralet.agents.mcp.server_log import ServerLog
+from mistralet.agents.shared_source import SharedSource
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
 from mistralet.errors import ToolError, UsageError
@@ -39,7 +38,7 @@ class McpOptions(TypedDict, total=False):
     start_seconds: float
 
 
-class McpServer:
+class McpServer(SharedSource):
     """A source of the tools that an MCP server offers; make one with `stdio`, `http` or `parse`.
 
     Each run that enters it has a process or session of its own. A server that ends during a run is started again for
@@ -64,6 +63,7 @@ class McpServer:
         trusted: bool = False,
         start_seconds: float = _SECONDS_TO_START,
     ) -> None:
+        super().__init__()
         tool_names((), prefix)
         self.name = name
         self._open_streams = open_streams
@@ -71,7 +71,6 @@ class McpServer:
         self._chosen = tools
         self._trusted = trusted
         self._start_seconds = start_seconds
-        self._entries: Entries[Sequence[AgentTool]] = Entries()
 
     @classmethod
     def stdio(
@@ -136,14 +135,6 @@ class McpServer:
         from mistralet.agents.mcp.parse import parse_servers
 
         return parse_servers(text)
-
-    async def __aenter__(self) -> Sequence[AgentTool]:
-        return await self._entries.enter(self._open())
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._entries.leave()
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Sequence[AgentTool]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from mistralet.agents.entries import Entries
 from mistralet.agents.foreign import chosen, tool_names
 from mistralet.agents.openapi.document import Document, FoundOperation
 from mistralet.agents.openapi.operation import Operation, read_operation
 from mistralet.agents.openapi.service import Service, is_http
+from mistralet.agents.shared_source import SharedSource
 from mistralet.agents.tool import AgentTool
 from mistralet.chat import Tool
 from mistralet.errors import ToolError, UsageError
@@ -20,7 +19,7 @@ from mistralet.errors import ToolError, UsageError
 _HARMLESS = ("get", "head")
 
 
-class OpenApi:
+class OpenApi(SharedSource):
     """A source of the operations that an OpenAPI 3 document describes, each a tool that sends a request.
 
     A tool takes the operation's parameters and the properties of its JSON body as one object. Operations whose body or
@@ -49,6 +48,7 @@ class OpenApi:
         trusted: bool = False,
         seconds: float = 30.0,
     ) -> None:
+        super().__init__()
         tool_names((), prefix)
         if base_url is not None and not is_http(base_url):
             raise UsageError(f"The base URL '{base_url}' must be an http or https address without a query.")
@@ -60,15 +60,6 @@ class OpenApi:
         self._prefix = prefix
         self._trusted = trusted
         self._seconds = seconds
-        self._entries: Entries[Sequence[AgentTool]] = Entries()
-
-    async def __aenter__(self) -> Sequence[AgentTool]:
-        return await self._entries.enter(self._open())
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._entries.leave()
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Sequence[AgentTool]]:
