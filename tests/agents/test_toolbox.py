@@ -30,7 +30,7 @@ def call(arguments: str) -> ToolCall:
 def test_a_call_that_fits_runs_with_its_arguments() -> None:
     tools = toolbox({"type": "object", "properties": {"x": {"type": "integer"}}})
     assert tools.arguments(call('{"x": 1}')) == {"x": 1}
-    assert asyncio.run(tools.run(call('{"x": 1}'), Limits())) == Result('{"x":1}')
+    assert asyncio.run(tools.run(call('{"x": 1}'), {"x": 1}, Limits())) == Result('{"x":1}')
 
 
 def test_a_schema_that_holds_itself_is_held_to() -> None:

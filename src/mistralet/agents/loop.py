@@ -173,7 +173,7 @@ class AgentLoop:
             self._end_call(call, _INTERRUPTED)
             return
         try:
-            self.toolbox.arguments(call)
+            arguments = self.toolbox.arguments(call)
         except ToolError as error:  # after a resumption with other tools
             self.run.begin_call(call)
             self._end_call(call, result_of_error(error))
@@ -185,7 +185,7 @@ class AgentLoop:
             return
         self.emit(ToolStarted(call))
         started = time.monotonic()
-        result = await self.toolbox.run(call, self.limits)
+        result = await self.toolbox.run(call, arguments, self.limits)
         self._end_call(call, result, time.monotonic() - started)
 
     async def _refusal(self, call: ToolCall) -> Result | None:

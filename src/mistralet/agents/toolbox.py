@@ -101,11 +101,11 @@ class Toolbox:
             return ToolCall(call.id, name, "{}")
         return ToolCall(call.id, name, call.arguments)
 
-    async def run(self, call: ToolCall, limits: Limits) -> Result:
-        """Run a call whose arguments were checked. Whatever the tool does, a result comes of it, and in time."""
+    async def run(self, call: ToolCall, arguments: dict[str, Any], limits: Limits) -> Result:
+        """Run a call with its checked arguments. Whatever the tool does, a result comes of it, and in time."""
         tool = self._tools[call.name]
         seconds = tool.timeout or limits.tool_seconds
-        task = asyncio.create_task(_outcome(tool, parse_arguments(call.arguments), limits.result_characters))
+        task = asyncio.create_task(_outcome(tool, arguments, limits.result_characters))
         try:
             await asyncio.wait({task}, timeout=seconds)
             if not task.done():
