@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mistralet.agents.builtin.specs import split_write
@@ -92,21 +93,24 @@ def _kind_of(file: Path) -> str:
 
 
 def _query(database: Database, statement: str, parameters: Sequence[object] = ()) -> str:
-    try:
-        with database.read() as session:
-            columns, rows = session.rows(statement, parameters)
-            return _table(columns, rows)
-    except (database.error, OverflowError, UnicodeError) as error:
-        raise ToolError(f"{database.dialect} refuses: {str(error).strip()[:_LONGEST_ERROR]}") from error
+    with _refusals(database), database.read() as session:
+        columns, rows = session.rows(statement, parameters)
+        return _table(columns, rows)
 
 
 def _change(database: Database, statement: str) -> str:
+    with _refusals(database), database.write() as session:
+        changed = session.change(statement)
+    return "Done." if changed < 0 else f"Done: {changed:,} rows changed."
+
+
+@contextmanager
+def _refusals(database: Database) -> Iterator[None]:
+    """What the database complains of, as a sentence."""
     try:
-        with database.write() as session:
-            changed = session.change(statement)
+        yield
     except (database.error, OverflowError, UnicodeError) as error:
         raise ToolError(f"{database.dialect} refuses: {str(error).strip()[:_LONGEST_ERROR]}") from error
-    return "Done." if changed < 0 else f"Done: {changed:,} rows changed."
 
 
 def _table(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
