@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -66,8 +65,3 @@ def _cut(text: str, longest: int) -> str:
 def _encodable(text: str) -> str:
     """The text without halves of surrogate pairs, which no tokenizer and no file takes."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def shown(arguments: dict[str, Any]) -> str:
-    """Arguments as a person reads them: `city="Paris", days=3`."""
-    return ", ".join(f"{name}={to_json(value).decode()}" for name, value in arguments.items())
