@@ -38,6 +38,7 @@ from mistralet.machine import available_cpus
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import blocks_for
 from mistralet.quant import FORMATS
+from mistralet.tokenizer import encode_raw
 
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "tests" / "text" / "varied.txt"
@@ -78,8 +79,7 @@ def subject(tiny: Path, quick: bool = False) -> Subject:
     """The stand-in's weights, widened for every format, and the text; `quick`: a slice of both."""
     checkpoint = open_checkpoint(tiny)
     tokenizer = load_tokenizer(checkpoint)
-    bos = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
-    ids = bos + tokenizer.encode(TEXT.read_text(encoding="utf-8"))
+    ids = encode_raw(tokenizer, TEXT.read_text(encoding="utf-8"))
     if not quick:
         return Subject(widen(float_model(checkpoint)), ids)
     model = widen(float_model(checkpoint, QUICK_LAYERS, QUICK_VOCABULARY))

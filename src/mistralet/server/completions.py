@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
@@ -16,7 +16,7 @@ from mistralet.server.errors import ApiError, error_body, json_response
 from mistralet.server.fields import (
     SamplingFields,
     answer_schema,
-    check_count,
+    one_or_several,
     other_constraint,
     repetition_params,
     sampling_params,
@@ -26,7 +26,8 @@ from mistralet.server.generation import Outputs, close_all, completions, merged,
 from mistralet.server.logprobs import TextLogprobs, prompt_logprobs
 from mistralet.server.service import Service
 from mistralet.server.sse import DONE, data, stream
-from mistralet.server.tokens import encode_text, usage
+from mistralet.server.tokens import usage
+from mistralet.tokenizer import encode_raw
 
 _DEFAULT_TOKENS = 16  # OpenAI's
 
@@ -99,16 +100,11 @@ class _Answer:
         )
 
     def _prompts(self) -> list[Prompt]:
-        given = self.body.prompt
-        if isinstance(given, str) or (given and isinstance(given[0], int)):
-            given = cast("list[str]", [given])
-        if not given:
-            raise ApiError(400, "The field 'prompt' is empty; give a text or token ids.", "prompt")
-        check_count("prompt", given, self.service.settings.max_prompts, "prompts")
+        given = one_or_several("prompt", self.body.prompt, self.service.settings)
         tokenizer, bos = self.service.tokenizer, self.body.add_special_tokens is not False
         prompts = []
-        for each in cast("Sequence[str | list[int]]", given):
-            ids = encode_text(tokenizer, each, bos) if isinstance(each, str) else each
+        for each in given:
+            ids = encode_raw(tokenizer, each, bos) if isinstance(each, str) else each
             prompts.append(Prompt(list(ids)))
             if self.body.echo:
                 self.echoes.append(each if isinstance(each, str) else tokenizer.decode(ids))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from math import hypot
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
@@ -14,10 +14,11 @@ from starlette.responses import Response
 from mistralet.engine import Completion, Request
 from mistralet.model import Prompt
 from mistralet.server.errors import ApiError, json_response
-from mistralet.server.fields import Body, check_count
+from mistralet.server.fields import Body, one_or_several
 from mistralet.server.generation import close_all, completions, start_all, while_connected
 from mistralet.server.service import Service
-from mistralet.server.tokens import encode_text, usage
+from mistralet.server.tokens import usage
+from mistralet.tokenizer import encode_raw
 
 
 class EmbeddingBody(Body):
@@ -62,15 +63,10 @@ def router(service: Service) -> APIRouter:
 
 
 async def _embed(service: Service, body: EmbeddingBody, http: HttpRequest) -> list[Completion]:
-    given: Any = body.input
-    if isinstance(given, str) or (given and isinstance(given[0], int)):
-        given = [given]
-    if not given:
-        raise ApiError(400, "The field 'input' is empty; give a text or token ids.", "input")
-    check_count("input", given, service.settings.max_prompts, "inputs")
+    given = one_or_several("input", body.input, service.settings)
     tokenizer = service.tokenizer
     prompts = await service.in_thread(
-        lambda: [Prompt(encode_text(tokenizer, each) if isinstance(each, str) else list(each)) for each in given]
+        lambda: [Prompt(encode_raw(tokenizer, each) if isinstance(each, str) else list(each)) for each in given]
     )
     started = await start_all(service, http.scope, [Request(prompt, embed=True) for prompt in prompts])
     try:

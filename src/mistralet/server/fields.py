@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields as fields_of
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -214,6 +214,22 @@ def check_schema(name: str, schema: object, settings: Settings) -> None:
             size += len(value) if isinstance(value, str) else 8
     _bound(name, size, settings.max_schema_bytes, "bytes")
     _bound(name, deepest - 1, settings.max_schema_depth, "levels")
+
+
+def one_or_several(
+    name: str, given: str | list[str] | list[int] | list[list[int]], settings: Settings
+) -> Sequence[str | list[int]]:
+    """The prompts in a field that may hold one, a text or token ids, or a list of such.
+
+    Raises:
+        ApiError: there is none, or there are more than the settings allow.
+    """
+    is_one = isinstance(given, str) or (given and isinstance(given[0], int))
+    prompts = cast("Sequence[str | list[int]]", [given] if is_one else given)
+    if not prompts:
+        raise ApiError(400, f"The field '{name}' is empty; give a text or token ids.", name)
+    check_count(name, prompts, settings.max_prompts, f"{name}s")
+    return prompts
 
 
 def check_count(name: str, items: Sequence[object], most: int, what: str) -> None:

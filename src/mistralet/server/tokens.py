@@ -12,7 +12,7 @@ from mistralet.errors import TokenizerError
 from mistralet.server.errors import ApiError, json_response, sentence
 from mistralet.server.fields import Body
 from mistralet.server.service import Service
-from mistralet.tokenizer import Tokenizer
+from mistralet.tokenizer import Tokenizer, encode_raw
 
 
 class TokenizeBody(Body):
@@ -40,7 +40,7 @@ def router(service: Service) -> APIRouter:
         """The token ids of a text."""
         body.refuse_unknown(service.settings)
         service.check_model(body.model)
-        ids = await service.in_thread(lambda: encode_text(service.tokenizer, body.prompt, body.add_special_tokens))
+        ids = await service.in_thread(lambda: encode_raw(service.tokenizer, body.prompt, body.add_special_tokens))
         answer: dict[str, Any] = {"count": len(ids), "max_model_len": service.engine.info.context, "tokens": ids}
         if body.return_token_strs:
             answer["token_strs"] = [token_text(service.tokenizer, token) for token in ids]
@@ -58,12 +58,6 @@ def router(service: Service) -> APIRouter:
         return json_response({"prompt": text})
 
     return routes
-
-
-def encode_text(tokenizer: Tokenizer, text: str, with_bos: bool = True) -> list[int]:
-    """The ids of a raw text, which begins as sequences of this model do."""
-    bos = [tokenizer.bos_id] if with_bos and tokenizer.adds_bos and tokenizer.bos_id is not None else []
-    return bos + tokenizer.encode(text)
 
 
 def token_text(tokenizer: Tokenizer, token: int) -> str:

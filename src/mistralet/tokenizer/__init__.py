@@ -8,7 +8,7 @@ from typing import Any
 
 from mistralet.config import VisionConfig
 from mistralet.errors import TokenizerError
-from mistralet.tokenizer.base import Tokenizer
+from mistralet.tokenizer.base import Tokenizer, encode_raw
 from mistralet.tokenizer.bpe import BpeTokenizer
 from mistralet.tokenizer.stream import StreamDecoder
 from mistralet.tokenizer.tekken import TekkenTokenizer
@@ -18,6 +18,7 @@ __all__ = [
     "StreamDecoder",
     "TekkenTokenizer",
     "Tokenizer",
+    "encode_raw",
     "tokenizer_from_folder",
     "tokenizer_from_gguf",
 ]

@@ -52,6 +52,16 @@ class Tokenizer(Protocol):
         """The id of a control token such as "[INST]". Raises `TokenizerError` if there is none."""
 
 
+def encode_raw(tokenizer: Tokenizer, text: str, with_bos: bool = True) -> list[int]:
+    """The ids of a raw text (not a conversation), which begins as sequences of this vocabulary do.
+
+    Raises:
+        PromptError: see `Tokenizer.encode`.
+    """
+    bos = [tokenizer.bos_id] if with_bos and tokenizer.adds_bos and tokenizer.bos_id is not None else []
+    return bos + tokenizer.encode(text)
+
+
 def text_problem(text: str) -> str | None:
     """Why no tokenizer takes `text`, to be read after a word for it ("the text ..."); None if it is fine."""
     try:
