@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from mistralet.cli.common import (
     TemperatureOption,
     messages,
     open_model,
+    read_stdin,
     sampling_params,
     start_early,
 )
@@ -116,12 +116,7 @@ def _model(name: str | None, url: str | None, kv_type: KVType | None) -> ChatMod
 
 
 def _read_task() -> str:
-    if sys.stdin.isatty():
-        raise PromptError("There is no task; give one, or pipe one in.")
-    try:
-        text = sys.stdin.buffer.read().decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise UsageError("Standard input is not UTF-8 text; convert it first.") from error
+    text = read_stdin("There is no task; give one, or pipe one in.").strip()
     if not text:
         raise PromptError("The task is empty; say what to do.")
     return text

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +17,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mistralet.checkpoint.packed_copy import map_ahead
 from mistralet.config import KVType
-from mistralet.hub import find_local, resolve
+from mistralet.errors import PromptError, UsageError
+from mistralet.hub import ResolvedModel, find_local, resolve
 from mistralet.imports import uncollected
 
 if TYPE_CHECKING:
+    from mistralet.chat import ChatFormat
     from mistralet.engine import Engine, LoadedModel, RequestStats, SamplingParams, StepOutput
     from mistralet.model import Prompt
 
@@ -48,6 +51,13 @@ class OpenModel:
     engine: Engine
     load_seconds: float
 
+    @cached_property
+    def chat(self) -> ChatFormat:
+        """Its template. Raises `TokenizerError` if none is known."""
+        from mistralet.chat import chat_format
+
+        return chat_format(self.loaded.tokenizer, self.loaded.checkpoint.config.vision)
+
 
 def start_early(name: str | None) -> None:
     """Let the system bring a model near that lies on this machine; to be called before anything imports torch."""
@@ -61,12 +71,7 @@ def start_early(name: str | None) -> None:
 def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
     """Find, fetch if needed, and load a model, showing what takes long."""
     resolved = resolve(name)
-    if resolved.is_stand_in:
-        messages.print(
-            "No model was named: this is 'tiny', a small stand-in; 'mistralet pull small-3.2:q4' gets the real one.",
-            style="yellow",
-            soft_wrap=True,
-        )
+    tell_of_stand_in(resolved, "'mistralet pull small-3.2:q4' gets the real one")
     started = time.perf_counter()
     with progress_bar() as bar:
         task = bar.add_task(f"Loading {resolved.name}", total=None)
@@ -79,6 +84,14 @@ def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
     engine = Engine(loaded.model, loaded.tokenizer, EngineOptions(kv_type=kv_type), name=loaded.identity)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
+
+
+def tell_of_stand_in(resolved: ResolvedModel, remedy: str) -> None:
+    """Say so, if nobody named a model."""
+    if resolved.is_stand_in:
+        messages.print(
+            f"No model was named: this is 'tiny', a small stand-in; {remedy}.", style="yellow", soft_wrap=True
+        )
 
 
 def sampling_params(temperature: float | None, seed: int | None, max_tokens: int) -> SamplingParams:
@@ -119,6 +132,16 @@ def describe_speed(stats: RequestStats) -> str:
         f"first token after {stats.time_to_first_token:.2f} s · "
         f"prompt of {stats.prompt_tokens} ({stats.cached_tokens} cached)"
     )
+
+
+def read_stdin(missing: str) -> str:
+    """What is piped in. Raises `PromptError` with the sentence `missing` if nothing is."""
+    if sys.stdin.isatty():
+        raise PromptError(missing)
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("Standard input is not UTF-8 text; convert it first.") from error
 
 
 def print_json(facts: Any) -> None:

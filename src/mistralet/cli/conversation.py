@@ -31,14 +31,12 @@ class Conversation:
     """Messages so far, and pictures waiting for the next one."""
 
     def __init__(self, opened: OpenModel, params: SamplingParams, system: str | None = None) -> None:
-        from mistralet.chat import chat_format
-
         self.opened = opened
         self.params = params
         self.system = system
         self.turns: list[Message] = []
         self.images: list[bytes] = []
-        self.format = chat_format(opened.loaded.tokenizer, opened.loaded.checkpoint.config.vision)
+        self.format = opened.chat
 
     def messages(self) -> list[Message]:
         """The conversation as the chat template takes it."""

@@ -18,11 +18,12 @@ from mistralet.cli.common import (
     messages,
     open_model,
     print_json,
+    read_stdin,
     sampling_params,
     start_early,
     stream_answer,
 )
-from mistralet.errors import PromptError, UsageError
+from mistralet.errors import PromptError
 
 if TYPE_CHECKING:
     from mistralet.engine import StepOutput
@@ -40,17 +41,16 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Continue a text as it is, without a chat template."""
-    text = prompt if prompt is not None else _read_stdin()
+    text = prompt if prompt is not None else read_stdin("There is no prompt; give a text, or pipe one in.")
     if not text:
         raise PromptError("The prompt is empty; give a text to continue.")
     start_early(model)
     params = sampling_params(temperature, seed, max_tokens)
     opened = open_model(model, kv_type)
-    tokenizer = opened.loaded.tokenizer
-    bos = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
     from mistralet.model import Prompt
+    from mistralet.tokenizer import encode_raw
 
-    ids = bos + tokenizer.encode(text)
+    ids = encode_raw(opened.loaded.tokenizer, text)
     outputs: list[StepOutput] = []
     for output in stream_answer(opened, Prompt(list(ids)), params):
         outputs.append(output)
@@ -82,12 +82,3 @@ def generate(
             },
         }
     )
-
-
-def _read_stdin() -> str:
-    if sys.stdin.isatty():
-        raise PromptError("There is no prompt; give a text, or pipe one in.")
-    try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError("Standard input is not UTF-8 text; convert it first.") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 import typer
 
-from mistralet.cli.common import ModelArgument, messages, progress_bar, start_early
+from mistralet.cli.common import ModelArgument, messages, progress_bar, start_early, tell_of_stand_in
 from mistralet.hub import ResolvedModel, resolve
 from mistralet.server.settings import ABOUT, Settings
 from mistralet.server.settings_sources import read_settings
@@ -44,7 +44,7 @@ def serve(
 
         keys = read_keys(settings)
         resolved = resolve(settings.model)
-        _tell_of_stand_in(resolved)
+        tell_of_stand_in(resolved, "'mistralet serve small-3.2:q4' serves the real one")
         draft = resolve(settings.draft).path if settings.draft else None
         bar = progress_bar()
         task = bar.add_task(f"Loading {resolved.name}", total=None)
@@ -79,15 +79,6 @@ def serve(
 def _public_name(resolved: ResolvedModel) -> str:
     """The model's name without the folders of this machine."""
     return Path(resolved.name).name if Path(resolved.name).exists() else resolved.name
-
-
-def _tell_of_stand_in(resolved: ResolvedModel) -> None:
-    if resolved.is_stand_in:
-        messages.print(
-            "No model was named: this is 'tiny', a small stand-in; 'mistralet serve small-3.2:q4' serves the real one.",
-            style="yellow",
-            soft_wrap=True,
-        )
 
 
 def _add_options() -> None:

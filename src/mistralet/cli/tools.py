@@ -32,11 +32,9 @@ _FUNCTION = re.compile(r"(.+\.py):(\w+)")
 
 def local_chat(opened: OpenModel) -> ChatModel:
     """A model that was opened here, as agents ask it."""
-    from mistralet.chat import chat_format
     from mistralet.chat.local import LocalChat
 
-    loaded = opened.loaded
-    return LocalChat(opened.engine, chat_format(loaded.tokenizer, loaded.checkpoint.config.vision), opened.name)
+    return LocalChat(opened.engine, opened.chat, opened.name)
 
 
 def chosen_tools(tools: Sequence[str] | None, servers: Sequence[str] | None) -> list[AnyTool]:
