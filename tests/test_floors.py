@@ -13,6 +13,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "imports": 0,
+    "limited_program": 0,
     "machine": 0,
     "native": 0,
     "content_encoding": 0,

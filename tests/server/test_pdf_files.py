@@ -94,7 +94,7 @@ def test_a_page_of_any_size_becomes_a_picture_of_bounded_size() -> None:
     from mistralet.chat.image_file import image_size
 
     for size in ((14400, 14400), (14400, 3), (3, 3)):
-        (page,) = pdf_pages.read_pdf(pdf("", size=size), 1, 300)
+        (page,) = asyncio.run(pdf_pages.read_pdf(pdf("", size=size), 1, 300))
         assert page.picture is not None
         assert max(image_size(from_data_url(page.picture))) in (300, 301)
 
@@ -148,4 +148,4 @@ def test_a_reader_that_hangs_or_crashes_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(pdf_pages, "__file__", str(program))
     monkeypatch.setattr(pdf_pages, "SECONDS", 0.2)
     with pytest.raises(pdf_pages.PdfError, match="takes too much time or memory"):
-        pdf_pages.read_pdf(TWO, 4, None)
+        asyncio.run(pdf_pages.read_pdf(TWO, 4, None))

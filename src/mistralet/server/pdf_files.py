@@ -54,7 +54,8 @@ async def _pages(service: Service, part: Part, place: str, max_pages: int) -> li
     vision = service.engine.info.config.vision
     side = None if vision is None else vision.image_size
     try:
-        pages = await service.in_thread(lambda: read_pdf(data, max_pages, side))
+        async with service.readers:
+            pages = await read_pdf(data, max_pages, side)
         if vision is None and not any(page.text for page in pages):
             raise PdfError("holds pictures of text only, and this model reads no pictures; send the text itself")
     except PdfError as error:

@@ -1,16 +1,13 @@
 """The pages of a PDF file: the text of each, and the picture of it.
 
-It is also a program, in which the server reads what callers send: a file that is made to be hard can keep a reader busy
-for hours, fill the memory, or crash it. It is given a line of JSON and the file on its standard input, and writes JSON.
+It is also a program for `run_limited`, given a line of JSON and the file on its standard input, which writes JSON.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 SECONDS = 15  # that reading a file may take
-_MEMORY = 2 << 30  # bytes
 _MAX_CHARS = 1_000_000  # of a file's text
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 
@@ -36,7 +32,7 @@ class PdfError(Exception):
     """Why a file is not read: the end of a sentence that begins with its name."""
 
 
-def read_pdf(data: bytes, max_pages: int, picture_side: int | None) -> list[Page]:
+async def read_pdf(data: bytes, max_pages: int, picture_side: int | None) -> list[Page]:
     """The pages of a file, read in a process of its own.
 
     Args:
@@ -45,21 +41,16 @@ def read_pdf(data: bytes, max_pages: int, picture_side: int | None) -> list[Page
     Raises:
         PdfError: it cannot be read, has no pages or too many, or takes too long.
     """
+    from mistralet.limited_program import ProgramError, run_limited  # not in the program
+
     if b"%PDF-" not in data[:1024]:  # where readers look for it
         raise PdfError("is no PDF file; send one")
     asked = json.dumps({"max_pages": max_pages, "picture_side": picture_side}).encode()
     try:
-        ran = subprocess.run(
-            [sys.executable, "-I", __file__],
-            input=asked + b"\n" + data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=True,
-        )
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        written = await run_limited(__file__, asked + b"\n" + data, SECONDS)
+    except (TimeoutError, ProgramError) as error:
         raise PdfError("takes too much time or memory to read; send a simpler file") from error
-    told = json.loads(ran.stdout)
+    told = json.loads(written)
     if "error" in told:
         raise PdfError(told["error"])
     return [Page(**page) for page in told["pages"]]
@@ -102,11 +93,6 @@ def _picture(page: PdfPage, side: int) -> str:
 
 def main() -> None:
     """Read what is asked and the file, write the pages or why there are none."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     asked, _, data = sys.stdin.buffer.read().partition(b"\n")
     told: dict[str, Any]
     try:

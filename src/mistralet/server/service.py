@@ -21,6 +21,7 @@ from mistralet.tokenizer import Tokenizer
 T = TypeVar("T")
 # Threads in which prompts are made: more would only take turns.
 _THREADS = 2
+_READERS = 2  # processes that read files at once: each may take gigabytes of memory
 
 
 class ServedEngine(Protocol):
@@ -58,9 +59,11 @@ class Service:
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False  # nothing new is begun
+    readers: asyncio.Semaphore = field(init=False)  # to be held while a file is read
     _threads: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.readers = asyncio.Semaphore(_READERS)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prompt")
 
     async def in_thread(self, work: Callable[[], T]) -> T:

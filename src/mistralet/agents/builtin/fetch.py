@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
-import contextlib
 import importlib.util
 import json
-import sys
 
 from mistralet.agents.builtin import page_text
 from mistralet.agents.function_tool import function_tool
 from mistralet.agents.tool import AgentTool
 from mistralet.errors import ToolError, WebError
+from mistralet.limited_program import ProgramError, run_limited
 from mistralet.web import WebDocument, WebRules, fetch, is_host_rule
 
 _HTML = ("text/html", "application/xhtml+xml")
@@ -68,25 +66,13 @@ async def _text(document: WebDocument) -> str:
 
 async def _read_html(html: str, url: str) -> str:
     """The text of a page, read in a process of its own (see `page_text`)."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", page_text.__file__),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    page = f"{url}\n{html}".encode("utf-8", errors="replace")
     try:
-        async with asyncio.timeout(_SECONDS_TO_READ):
-            text, _ = await process.communicate(f"{url}\n{html}".encode("utf-8", errors="replace"))
+        return (await run_limited(page_text.__file__, page, _SECONDS_TO_READ)).decode()
     except TimeoutError:
         raise WebError("The page cannot be read in a reasonable time: it is too large or nested too deeply.") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await asyncio.shield(process.wait())
-    if process.returncode:
-        raise WebError("The page cannot be read: it is too large, nested too deeply, or damaged.")
-    return text.decode()
+    except ProgramError:
+        raise WebError("The page cannot be read: it is too large, nested too deeply, or damaged.") from None
 
 
 def _codec(charset: str | None) -> str:

@@ -1,12 +1,10 @@
 """`page_text`: what a person reads of an HTML page, as plain text with Markdown's headings, lists and links.
 
-It is also a program, which reads a URL's line and a page on its standard input and writes the text: a page that is made
-to be hard can keep a parser busy for hours, or crash it, so that `fetch` reads each one in a process that it can end.
+It is also a program for `run_limited`, which reads a URL's line and a page on its standard input and writes the text.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -26,7 +24,6 @@ _PARAGRAPHS = frozenset(("p", "pre", "blockquote", "table", "ul", "ol", "title",
 _BEFORE = {"li": "- ", "td": " | ", "th": " | ", **{f"h{level}": f"{'#' * level} " for level in range(1, 7)}}
 _SPACES = re.compile(r"\s+")
 _LONGEST = 500_000  # characters of a text
-_SECONDS, _MEMORY = 10, 2 << 30  # of a process
 
 
 def page_text(html: str, url: str = "") -> str:
@@ -90,11 +87,6 @@ def _whole(url: str, target: str) -> str:
 
 def main() -> None:
     """Read a URL and a page, write the text."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     url, _, html = sys.stdin.buffer.read().decode("utf-8", errors="replace").partition("\n")
     sys.stdout.buffer.write(page_text(html, url)[:_LONGEST].encode("utf-8", errors="replace"))
 

@@ -1,0 +1,58 @@
+"""A program that reads what a stranger sent comes to its end in time, or is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from mistralet.limited_program import ProgramError, run_limited
+
+
+def run(tmp_path: Path, code: str, data: bytes = b"", seconds: float = 5.0) -> bytes:
+    program = tmp_path / "program.py"
+    program.write_text(f"import sys\n{code}\n")
+    return asyncio.run(run_limited(str(program), data, seconds))
+
+
+def test_what_it_writes_is_given_back(tmp_path: Path) -> None:
+    code = "assert __name__ == '__main__'\nsys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"
+    assert run(tmp_path, code, bytes(1 << 20) + b"\xff") == b"\xff" + bytes(1 << 20)
+
+
+@pytest.mark.parametrize("code", ["sys.exit(3)", "raise ValueError", "import os; os.abort()"])
+def test_one_that_fails_is_told(tmp_path: Path, code: str) -> None:
+    with pytest.raises(ProgramError):
+        run(tmp_path, code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory")
+def test_one_that_takes_too_much_memory_fails(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError):
+        run(tmp_path, "bytearray(3 << 30)")
+
+
+def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        run(tmp_path, "import time; time.sleep(60)", seconds=0.2)
+
+
+def test_one_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    program, told = tmp_path / "program.py", tmp_path / "pid"
+    program.write_text(
+        f"import os, pathlib, time\npathlib.Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+
+    async def leave() -> None:
+        task = asyncio.create_task(run_limited(str(program), b"", 30.0))
+        while not told.is_file() or not told.read_text():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(leave())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
