@@ -17,6 +17,11 @@ def to_data_url(data: bytes) -> str:
     return f"data:{media_type(data)};base64,{base64.b64encode(data).decode()}"
 
 
+def decoded_size(encoded: str) -> int:
+    """Bytes of what is written in base64, in which up to two characters at the end stand for none."""
+    return len(encoded) * 3 // 4 - encoded[-2:].count("=")
+
+
 def from_data_url(url: str) -> bytes:
     """The file in a URL that begins with "data:".
 
@@ -26,9 +31,10 @@ def from_data_url(url: str) -> bytes:
     head = _HEAD.match(url)
     if head is None:
         raise ImageError("the data: URL is not in base64; write it as data:image/png;base64,...")
-    if (len(url) - head.end()) * 3 // 4 > MAX_BYTES + 2:  # base64 ends with up to two bytes of padding
+    encoded = url[head.end() :]
+    if decoded_size(encoded) > MAX_BYTES:
         raise ImageError(f"the picture in the data: URL is larger than {MAX_BYTES >> 20} MB; shrink it")
     try:
-        return base64.b64decode(url[head.end() :], validate=True)
+        return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ImageError(f"the base64 of the data: URL is damaged ({error}); encode the file again") from error

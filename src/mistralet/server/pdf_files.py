@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import Any
 
+from mistralet.chat.data_url import decoded_size
 from mistralet.server.errors import ApiError
 from mistralet.server.pdf_pages import PdfError, read_pdf
 from mistralet.server.service import Service
@@ -77,7 +78,7 @@ def _data(file: object, place: str, max_bytes: int) -> bytes:
         head, encoded = "data:application/pdf;base64", given
     if head.lower() != "data:application/pdf;base64":
         raise ApiError(400, f"{place} is no PDF file as data:application/pdf;base64,...; send one.", place)
-    if len(encoded) * 3 // 4 > max_bytes + 2:  # base64 ends with up to two bytes of padding
+    if decoded_size(encoded) > max_bytes:
         raise ApiError(400, f"{place} has more than {max_bytes} bytes; send a smaller file.", place)
     try:
         return base64.b64decode(encoded, validate=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import mcp_types as mcp
 
 from mistralet.agents.foreign import not_shown
+from mistralet.chat.data_url import decoded_size
 from mistralet.errors import ToolError
 
 
@@ -31,16 +32,12 @@ def _texts(content: list[mcp.ContentBlock]) -> Iterator[str]:
             case mcp.TextContent(text=text):
                 yield text
             case mcp.ImageContent(data=data):
-                yield not_shown("image", _decoded_size(data))
+                yield not_shown("image", decoded_size(data))
             case mcp.AudioContent(data=data):
-                yield not_shown("audio", _decoded_size(data))
+                yield not_shown("audio", decoded_size(data))
             case mcp.ResourceLink(name=name, uri=uri, description=description):
                 yield f"[resource {name}: {uri}]" + (f" {description}" if description else "")
             case mcp.EmbeddedResource(resource=mcp.TextResourceContents(text=text)):
                 yield text
             case mcp.EmbeddedResource(resource=mcp.BlobResourceContents(uri=uri, blob=blob)):
-                yield not_shown(f"resource {uri}", _decoded_size(blob))
-
-
-def _decoded_size(base64: str) -> int:
-    return len(base64) * 3 // 4 - base64[-2:].count("=")
+                yield not_shown(f"resource {uri}", decoded_size(blob))
