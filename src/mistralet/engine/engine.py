@@ -272,32 +272,7 @@ class Engine:
         self._count(chunk, len(added), now)
         if answer.finish_reason is not None:
             self._finish(sequence)
-        return self._output(sequence, added, text, drawn[: len(added)], prompt_logprobs)
-
-    def _output(
-        self,
-        sequence: Sequence,
-        token_ids: list[int],
-        text: str,
-        logprobs: ListOf[Sampled] = (),
-        prompt_logprobs: ListOf[Sampled] = (),
-    ) -> StepOutput:
-        answer, request = sequence.answer, sequence.request
-        told = logprobs if request.params.logprobs is not None else ()
-        ended, stats = answer.finish_reason, sequence.stats
-        return StepOutput(
-            request.id,
-            sequence.index,
-            token_ids,
-            text,
-            ended,
-            stats,
-            answer.error,
-            answer.stop_string,
-            told,
-            prompt_logprobs,
-            sequence.embedding,
-        )
+        return sequence.output(added, text, drawn[: len(added)], prompt_logprobs)
 
     def _take_compiled(self) -> list[StepOutput]:
         """Let sequences run whose grammar is compiled; end those whose grammar is refused."""
@@ -315,7 +290,7 @@ class Engine:
                 is_refusal = isinstance(error, ConstraintError)
                 sequence.answer.fail(str(error) if is_refusal else f"The constraint cannot be compiled: {error!r}.")
                 self._finish(sequence)
-                refused.append(self._output(sequence, [], ""))
+                refused.append(sequence.output([], ""))
         return refused
 
     def _deliver(self, outputs: list[StepOutput]) -> list[StepOutput]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence as ListOf
 from enum import Enum
 
 import torch
@@ -10,8 +11,8 @@ import torch
 from mistralet.engine.answer import Answer
 from mistralet.engine.block_pool import Block
 from mistralet.engine.contents import contents, prefix_digests
-from mistralet.engine.request import Request, RequestStats
-from mistralet.engine.sampling import SamplerRow
+from mistralet.engine.request import Request, RequestStats, StepOutput
+from mistralet.engine.sampling import Sampled, SamplerRow
 from mistralet.ops import BLOCK_SIZE, blocks_for
 
 
@@ -90,6 +91,30 @@ class Sequence:
         self.ids += tokens
         if self.contents is not self.ids:
             self.contents += tokens
+
+    def output(
+        self,
+        token_ids: list[int],
+        text: str,
+        logprobs: ListOf[Sampled] = (),
+        prompt_logprobs: ListOf[Sampled] = (),
+    ) -> StepOutput:
+        """What a step added to the answer, and how it stands; `logprobs` are told only if they are asked for."""
+        told = logprobs if self.request.params.logprobs is not None else ()
+        answer = self.answer
+        return StepOutput(
+            self.request.id,
+            self.index,
+            token_ids,
+            text,
+            answer.finish_reason,
+            self.stats,
+            answer.error,
+            answer.stop_string,
+            told,
+            prompt_logprobs,
+            self.embedding,
+        )
 
     def hold(self, block: Block) -> None:
         """Add a block to those the sequence owns."""
