@@ -10,8 +10,10 @@ from mistralet.chat.answer_parser import AnswerParser
 from mistralet.chat.events import ChatEvent, ContentDelta, Finish, ToolCallStart
 from mistralet.chat.format import ChatFormat
 from mistralet.chat.request import ChatRequest
+from mistralet.engine.constraint import Constraint
 from mistralet.engine.request import Request, StepOutput
 from mistralet.engine.sampling import SamplingParams, StopStrings
+from mistralet.errors import ConstraintError
 
 
 class Turn:
@@ -22,23 +24,33 @@ class Turn:
     cancels what still runs.
     """
 
-    def __init__(self, chat: ChatFormat, request: ChatRequest, params: SamplingParams, **options: Any) -> None:
+    def __init__(
+        self,
+        chat: ChatFormat,
+        request: ChatRequest,
+        params: SamplingParams,
+        constraint: Constraint | None = None,
+        **options: Any,
+    ) -> None:
         """
         Args:
+            constraint: what the text must fit that is no schema; not where the request has tools, or a schema.
             options: of the engine's `Request`.
 
         Raises:
             PromptError, ImageError, ToolError, ConstraintError: the request is invalid; see `ChatFormat`.
         """
         prompt = chat.encode(request)
-        constraint = chat.constraint(request)
+        own = chat.constraint(request)
+        if constraint is not None and own is not None:
+            raise ConstraintError("A regex, grammar or choice says how no tool is called; leave it out, or the tools.")
         self._answers: list[_Text | _TextAndCalls]
         if request.tools:
             self._answers = [_TextAndCalls(chat.parser(request), params.stop) for _ in range(params.n)]
             params = replace(params, stop=())
         else:
             self._answers = [_Text() for _ in range(params.n)]
-        self.request = Request(prompt, params, constraint, **options)
+        self.request = Request(prompt, params, own or constraint, **options)
 
     @property
     def is_finished(self) -> bool:

@@ -128,14 +128,7 @@ async def _turn(service: Service, asked: Asked) -> Turn:
 
     def make() -> Turn:
         request = _request(asked, images, settings)
-        turn = Turn(chat, request, asked.params, repetition=asked.repetition, priority=asked.priority)
-        if asked.constraint is not None:
-            if turn.request.constraint is not None:
-                raise ApiError(
-                    400, "A regex, grammar or choice says how no tool is called; leave it out, or the tools."
-                )
-            turn.request = replace(turn.request, constraint=asked.constraint)
-        return turn
+        return Turn(chat, request, asked.params, asked.constraint, repetition=asked.repetition, priority=asked.priority)
 
     return await service.in_thread(make)
 
