@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,6 +23,7 @@ from mistralet.agents.openapi.document import FoundOperation
 from mistralet.agents.openapi.operation import Operation
 from mistralet.agents.openapi.parameters import Parameter
 from mistralet.errors import ToolError, UsageError
+from support.http_server import http_server
 
 PETS = """
 openapi: 3.0.3
@@ -125,13 +126,8 @@ class Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with http_server(Echo) as url:
+        yield url
 
 
 def tools_of(source: OpenApi) -> dict[str, AgentTool]:

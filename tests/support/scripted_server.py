@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from support.http_server import http_server
 
 PAGE = Path(__file__).parents[2] / "src" / "mistralet" / "server" / "web"
 # Within a reply: wait until `ChatServer.go_on` is set or the client is gone.
@@ -69,18 +71,11 @@ class ChatServer:
 def serve() -> Iterator[ChatServer]:
     """Run a `ChatServer` until the block ends."""
     script = ChatServer()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": script}))
-    server.daemon_threads = True
-    script.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield script
-    finally:
-        script.go_on.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(_Handler, script=script) as script.url:
+        try:
+            yield script
+        finally:
+            script.go_on.set()  # lets handlers go that wait for it
 
 
 class _Handler(BaseHTTPRequestHandler):
