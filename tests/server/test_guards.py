@@ -128,36 +128,34 @@ class TestBrowsers:
         assert "access-control-allow-origin" not in other.headers
 
 
+class LargeBody:
+    """A body of 100,000 bytes that knows how much of it was read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(100):
+            self.read += 1000
+            yield b"x" * 1000
+
+
 class TestBodies:
     def test_what_is_announced_too_large_is_not_read(self, new_caller: NewCaller) -> None:
-        read = 0
-
-        async def body() -> AsyncIterator[bytes]:
-            nonlocal read
-            for _ in range(100):
-                read += 1000
-                yield b"x" * 1000
-
+        body = LargeBody()
         caller = new_caller(max_body_bytes=5000)
         headers = {"Content-Type": "application/json", "Content-Length": "100000"}
-        assert caller("POST", CHAT, content=body(), headers=headers).status_code == 413
-        assert read <= 2000
+        assert caller("POST", CHAT, content=body, headers=headers).status_code == 413
+        assert body.read <= 2000
 
     def test_what_turns_out_too_large_is_not_read_to_its_end(self, new_caller: NewCaller) -> None:
-        read = 0
-
-        async def body() -> AsyncIterator[bytes]:
-            nonlocal read
-            for _ in range(100):
-                read += 1000
-                yield b"x" * 1000
-
+        body = LargeBody()
         answer = new_caller(max_body_bytes=5000)(
-            "POST", CHAT, content=body(), headers={"Content-Type": "application/json"}
+            "POST", CHAT, content=body, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 413
         assert answer.headers["connection"] == "close"
-        assert read <= 7000
+        assert body.read <= 7000
 
 
 class TestRates:
