@@ -51,8 +51,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/chat/completions")
     async def create_chat_completion(body: ChatBody, http: HttpRequest) -> Response:
         """Write the next message of a conversation."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         asking = ask(service, http, _asked(body, service))
         completion = _Completion(service, body, http.scope["request_id"])
         if body.stream:

@@ -50,8 +50,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/completions")
     async def create_completion(body: CompletionBody, http: HttpRequest) -> Response:
         """Continue texts as they are, without a chat template."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         answer = _Answer(service, body, http)
         if body.stream:
             started = await while_connected(http, answer.start())

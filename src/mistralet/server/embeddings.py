@@ -14,18 +14,17 @@ from starlette.responses import Response
 from mistralet.engine import Completion, Request
 from mistralet.model import Prompt
 from mistralet.server.errors import ApiError, json_response
-from mistralet.server.fields import Body, one_or_several
+from mistralet.server.fields import ModelBody, one_or_several
 from mistralet.server.generation import close_all, completions, start_all, while_connected
 from mistralet.server.service import Service
 from mistralet.server.tokens import usage
 from mistralet.tokenizer import encode_raw
 
 
-class EmbeddingBody(Body):
+class EmbeddingBody(ModelBody):
     """Texts, or token ids."""
 
     input: str | list[str] | list[int] | list[list[int]]
-    model: str | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     user: str | None = None
@@ -38,8 +37,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/embeddings")
     async def create_embeddings(body: EmbeddingBody, http: HttpRequest) -> Response:
         """A vector of length 1 for each text: the mean of the last hidden states over its tokens."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         size = service.engine.info.config.hidden_size
         if body.dimensions not in (None, size):
             raise ApiError(400, f"The vectors have {size} dimensions, and cannot be cut; leave it out.", "dimensions")

@@ -28,6 +28,12 @@ class Body(BaseModel):
             raise ApiError(400, f"The field '{name}' means nothing here; leave it out.", name, "unknown_parameter")
 
 
+class ModelBody(Body):
+    """The body of a request to a model, which it may name."""
+
+    model: str | None = None
+
+
 class StreamOptions(Body):
     """What a stream tells besides the answer."""
 
@@ -52,10 +58,9 @@ class RepetitionDetection(Body):
     min_count: int = 0
 
 
-class SamplingFields(Body):
+class SamplingFields(ModelBody):
     """How an answer is to be written; all optional, null is as good as nothing."""
 
-    model: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None

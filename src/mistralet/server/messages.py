@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mistralet.server.conversation import Asked, ask, count_tokens, whole_answers
 from mistralet.server.errors import ANTHROPIC_PATH, ApiError, error_body, json_response
-from mistralet.server.fields import Body, SamplingFields, answer_schema, sampling_params
+from mistralet.server.fields import Body, ModelBody, SamplingFields, answer_schema, sampling_params
 from mistralet.server.generation import while_connected
 from mistralet.server.message_blocks import chat_messages, chat_tool_choice, chat_tools
 from mistralet.server.message_events import events, message
@@ -24,11 +24,10 @@ class OutputConfig(Body):
     format: dict[str, Any] | None = None
 
 
-class CountBody(Body):
+class CountBody(ModelBody):
     """A conversation."""
 
     messages: list[dict[str, Any]]
-    model: str | None = None
     system: str | list[dict[str, Any]] | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: dict[str, Any] | None = None
@@ -56,8 +55,7 @@ def router(service: Service) -> APIRouter:
     @routes.post(ANTHROPIC_PATH)
     async def create_message(body: MessageBody, http: HttpRequest) -> Response:
         """Write the next message of a conversation."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         asking = ask(service, http, _asked(body, service))
         message_id = f"msg_{http.scope['request_id']}"
         if body.stream:
@@ -76,8 +74,7 @@ def router(service: Service) -> APIRouter:
     @routes.post(ANTHROPIC_PATH + "/count_tokens")
     async def count(body: CountBody) -> Response:
         """How many tokens a conversation is."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         asked = _asked(MessageBody.model_validate(body.model_dump() | {"max_tokens": 1}), service)
         return json_response({"input_tokens": await count_tokens(service, asked)})
 

@@ -10,7 +10,7 @@ from mistralet.chat import ToolCall
 from mistralet.engine import RequestStats
 from mistralet.engine.sampling import Sampled
 from mistralet.server.conversation import ChatAnswer
-from mistralet.server.fields import Body
+from mistralet.server.fields import Body, ModelBody
 from mistralet.server.logprobs import chat_logprobs
 from mistralet.server.service import Service
 
@@ -21,11 +21,10 @@ class TextOptions(Body):
     format: dict[str, Any] | None = None
 
 
-class ResponseBody(Body):
+class ResponseBody(ModelBody):
     """A conversation, and how it is to go on."""
 
     input: str | list[dict[str, Any]]
-    model: str | None = None
     instructions: str | None = None
     stream: bool | None = None
     max_output_tokens: int | None = None

@@ -26,8 +26,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/responses")
     async def create_response(body: ResponseBody, http: HttpRequest) -> Response:
         """Write the next message of a conversation."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         asking = ask(service, http, _asked(body, service))
         writer = ResponseWriter(service, body, http.scope["request_id"])
         if body.stream:

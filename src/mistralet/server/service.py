@@ -13,6 +13,7 @@ from mistralet.engine import EngineInfo, Request, StepOutput
 from mistralet.engine.async_engine import AsyncEngineState
 from mistralet.errors import MistraletError
 from mistralet.server.errors import ApiError
+from mistralet.server.fields import ModelBody
 from mistralet.server.figures import Metrics
 from mistralet.server.limits import too_many
 from mistralet.server.settings import Settings
@@ -77,6 +78,11 @@ class Service:
         most = self.settings.max_requests
         if self.engine.unfinished >= most:
             raise too_many(f"{most} requests run or wait already; try again in a moment.", 1)
+
+    def check(self, body: ModelBody) -> None:
+        """Raises `ApiError` if a request has fields that are refused, or names a model that is not here."""
+        body.refuse_unknown(self.settings)
+        self.check_model(body.model)
 
     def check_model(self, name: str | None) -> None:
         """Raises `ApiError` if a request names a model that is not here."""

@@ -10,24 +10,22 @@ from starlette.responses import Response
 from mistralet.engine import RequestStats
 from mistralet.errors import TokenizerError
 from mistralet.server.errors import ApiError, json_response, sentence
-from mistralet.server.fields import Body
+from mistralet.server.fields import ModelBody
 from mistralet.server.service import Service
 from mistralet.tokenizer import Tokenizer, encode_raw
 
 
-class TokenizeBody(Body):
+class TokenizeBody(ModelBody):
     """What to cut into tokens."""
 
-    model: str | None = None
     prompt: str
     add_special_tokens: bool = True
     return_token_strs: bool = False
 
 
-class DetokenizeBody(Body):
+class DetokenizeBody(ModelBody):
     """What to join."""
 
-    model: str | None = None
     tokens: list[int]
 
 
@@ -38,8 +36,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/tokenize")
     async def tokenize(body: TokenizeBody) -> Response:
         """The token ids of a text."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         ids = await service.in_thread(lambda: encode_raw(service.tokenizer, body.prompt, body.add_special_tokens))
         answer: dict[str, Any] = {"count": len(ids), "max_model_len": service.engine.info.context, "tokens": ids}
         if body.return_token_strs:
@@ -49,8 +46,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/detokenize")
     async def detokenize(body: DetokenizeBody) -> Response:
         """The text of token ids."""
-        body.refuse_unknown(service.settings)
-        service.check_model(body.model)
+        service.check(body)
         try:
             text = await service.in_thread(lambda: service.tokenizer.decode(body.tokens))
         except TokenizerError as error:
