@@ -11,16 +11,27 @@ from dataclasses import replace
 import pytest
 
 from bench.tool_calls import Turn, problems_of, requests
-from mistralet.chat import ChatFormat, ChatModel, ChatRequest, ContentDelta, Message
+from mistralet.chat import (
+    ChatEvent,
+    ChatFormat,
+    ChatModel,
+    ChatRequest,
+    ContentDelta,
+    Finish,
+    Message,
+    ModelFacts,
+    ScoredTokens,
+)
 from mistralet.chat.answer_parser import AnswerParser
 from mistralet.chat.local import LocalChat, WorkerChat
 from mistralet.config import KVType
-from mistralet.engine import Constraint, Engine, EngineOptions, Request, SamplingParams, StepOutput
+from mistralet.engine import Constraint, Engine, EngineInfo, EngineOptions, Request, SamplingParams, StepOutput
 from mistralet.errors import EngineError, PromptError
 from mistralet.model import Prompt
 from mistralet.tokenizer import Tokenizer
 from support.answers import TEMPLATES
 from support.engines import CONTEXT, FAILS, RandomEngine
+from support.letters import LetterTokenizer
 from support.random_models import TEXT, random_model
 
 PARAMS = SamplingParams(temperature=2, max_tokens=12, seed=1)
@@ -122,14 +133,46 @@ class Elsewhere:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.info = EngineInfo(engine.model.config, engine.context, kv_tokens=CONTEXT, pid=1)
 
     async def stream(self, request: Request) -> AsyncGenerator[StepOutput, None]:
         for output in self._engine.stream(request):
             yield output
 
 
+def worker_chat(engine: Engine) -> WorkerChat:
+    return WorkerChat(Elsewhere(engine), LetterTokenizer(), Letters(), "letters")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("in_worker", [False, True])
+def test_what_a_plan_needs_is_told(engine: Engine, in_worker: bool) -> None:
+    local = LocalChat(engine, Letters(), "letters")
+    model: ChatModel = worker_chat(engine) if in_worker else local
+    assert asyncio.run(model.facts()) == ModelFacts(CONTEXT, reads_pictures=True)
+    assert asyncio.run(model.count_tokens(["", "abc"])) == [0, 3]
+    local.close()
+
+
+@pytest.mark.parametrize("in_worker", [False, True])
+def test_tokens_come_with_their_scores_if_asked_for(engine: Engine, in_worker: bool) -> None:
+    local = LocalChat(engine, Letters(), "letters")
+    model: ChatModel = worker_chat(engine) if in_worker else local
+    params = replace(PARAMS, logprobs=0)
+
+    async def collect() -> list[ChatEvent]:
+        return [event async for event in model.stream(ask("abc"), params)]
+
+    events = asyncio.run(collect())
+    tokens = [token for event in events if isinstance(event, ScoredTokens) for token in event.tokens]
+    text = "".join(event.text for event in events if isinstance(event, ContentDelta))
+    assert b"".join(token.data for token in tokens).decode() == text
+    assert all(token.logprob < 0 for token in tokens)
+    assert isinstance(events[-1], Finish)
+    local.close()
+
+
 def test_a_model_in_another_process_answers_the_same(engine: Engine) -> None:
-    here, there = LocalChat(engine, Letters(), "letters"), WorkerChat(Elsewhere(engine), Letters(), "letters")
+    here, there = LocalChat(engine, Letters(), "letters"), worker_chat(engine)
     expected = asyncio.run(text_of(here, ask("abc")))
     here.close()
 

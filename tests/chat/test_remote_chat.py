@@ -19,7 +19,10 @@ from mistralet.chat import (
     FormatProblem,
     ImagePart,
     Message,
+    ModelFacts,
     NamedTool,
+    ScoredToken,
+    ScoredTokens,
     TextPart,
     Tool,
     ToolCall,
@@ -242,6 +245,54 @@ def test_a_server_that_does_not_stream(server: FakeServer) -> None:
     message = {"role": "assistant", "content": None, "tool_calls": FORMS["whole"][0]}
     whole = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
     assert calls_of(ask(server, Reply(body=json.dumps(whole).encode()))) == TWO
+
+
+class TestFacts:
+    def test_are_those_of_the_servers_list(self, server: FakeServer) -> None:
+        server.facts = {"max_model_len": 4096, "vision": False}
+        assert asyncio.run(RemoteChat(server.url).facts()) == ModelFacts(4096, reads_pictures=False)
+
+    @pytest.mark.parametrize("told", [None, 0, "many", -1])
+    def test_what_a_server_does_not_say_is_assumed(self, server: FakeServer, told: object) -> None:
+        server.facts = {"max_model_len": told}
+        assert asyncio.run(RemoteChat(server.url).facts()) == ModelFacts(8192, reads_pictures=True)
+
+    def test_a_model_that_is_not_in_the_list(self, server: FakeServer) -> None:
+        server.facts = {"max_model_len": 4096}
+        assert asyncio.run(RemoteChat(server.url, "other").facts()) == ModelFacts(8192, reads_pictures=True)
+
+    def test_tokens_are_counted_by_the_server(self, server: FakeServer) -> None:
+        server.replies[:] = [Reply(body=b'{"count": 7}'), Reply(body=b'{"count": 0}')]
+        assert asyncio.run(RemoteChat(server.url).count_tokens(["some text", ""])) == [7, 0]
+        assert [path for path in server.paths if "tokenize" in path] == ["/tokenize", "/tokenize"]
+        assert server.requests[0] == {"model": "small", "prompt": "some text", "add_special_tokens": False}
+
+    @pytest.mark.parametrize("reply", [Reply(body=b"no", status=404), Reply(body=b"[]"), Reply(body=b"{}")])
+    def test_where_it_does_not_count_the_number_is_not_too_small(self, server: FakeServer, reply: Reply) -> None:
+        server.replies[:] = [reply]
+        assert asyncio.run(RemoteChat(server.url).count_tokens(["twelve bytes"])) == [4]
+
+
+class TestScores:
+    def test_tokens_come_with_their_scores(self, server: FakeServer) -> None:
+        first = chunk(content="é")
+        first["choices"][0]["logprobs"] = {
+            "content": [
+                {"token": "?", "logprob": -0.5, "bytes": [0xC3]},
+                {"token": "b", "logprob": -1, "bytes": None},
+                {"token": "no number", "logprob": None},
+                "nonsense",
+            ]
+        }
+        events = ask(server, Reply([first, chunk("stop")]), params=SamplingParams(logprobs=2))
+        assert events[0] == ScoredTokens((ScoredToken(b"\xc3", -0.5), ScoredToken(b"b", -1.0)))
+        assert events[1] == ContentDelta("é")
+        assert server.requests[0]["logprobs"] is True
+        assert server.requests[0]["top_logprobs"] == 2
+
+    def test_are_not_asked_for_unless_wanted(self, server: FakeServer) -> None:
+        ask(server, HELLO)
+        assert "logprobs" not in server.requests[0]
 
 
 class TestTrouble:

@@ -30,6 +30,7 @@ class FakeServer:
     url: str = ""
     replies: list[Reply] = field(default_factory=list)  # to chats, one after the other
     models: list[str] = field(default_factory=lambda: ["small"])
+    facts: dict[str, Any] = field(default_factory=dict)  # of each, beside its name
     requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of chats
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -48,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.fake.paths.append(self.path)
-        listing = {"object": "list", "data": [{"id": name} for name in self.fake.models]}
+        listing = {"object": "list", "data": [{"id": name} | self.fake.facts for name in self.fake.models]}
         self._send(200, {"Content-Type": "application/json"}, json.dumps(listing).encode())
 
     def do_POST(self) -> None:

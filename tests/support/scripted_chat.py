@@ -16,6 +16,7 @@ from mistralet.chat import (
     ContentDelta,
     Finish,
     Message,
+    ModelFacts,
     ToolCallStart,
 )
 from mistralet.engine import RequestStats, SamplingParams
@@ -60,8 +61,16 @@ class ScriptedChat:
 
     turns: Sequence[Scripted]
     name: str = "scripted"
+    context: int = 8192
+    reads_pictures: bool = False
     requests: list[ChatRequest] = field(default_factory=list)
     params: list[SamplingParams] = field(default_factory=list)
+
+    async def facts(self) -> ModelFacts:
+        return ModelFacts(self.context, self.reads_pictures)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
 
     async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncGenerator[ChatEvent, None]:
         messages = list(request.messages)

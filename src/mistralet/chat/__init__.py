@@ -7,11 +7,13 @@ from mistralet.chat.events import (
     ContentDelta,
     Finish,
     FormatProblem,
+    ScoredToken,
+    ScoredTokens,
     ToolCallStart,
 )
 from mistralet.chat.format import ChatFormat, chat_format
 from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
-from mistralet.chat.model import ChatModel
+from mistralet.chat.model import ChatModel, ModelFacts
 from mistralet.chat.reply import Reply
 from mistralet.chat.request import ChatRequest, NamedTool, Tool, ToolChoice
 
@@ -27,10 +29,13 @@ __all__ = [
     "FormatProblem",
     "ImagePart",
     "Message",
+    "ModelFacts",
     "NamedTool",
     "Part",
     "Reply",
     "Role",
+    "ScoredToken",
+    "ScoredTokens",
     "TextPart",
     "Tool",
     "ToolCall",

@@ -33,6 +33,24 @@ class ArgumentsDelta:
 
 
 @dataclass(frozen=True)
+class ScoredToken:
+    """A token of the answer, and how sure the model was of it."""
+
+    data: bytes  # of UTF-8; parts of characters where a token is one
+    logprob: float  # by the model's own scores, whatever the answer had to fit
+
+
+@dataclass(frozen=True)
+class ScoredTokens:
+    """Tokens that were drawn, where `SamplingParams.logprobs` asks for them.
+
+    They come apart from the text, which is held back while it may be the beginning of a stop string.
+    """
+
+    tokens: tuple[ScoredToken, ...]
+
+
+@dataclass(frozen=True)
 class FormatProblem:
     """What the model wrote does not follow its template; how it was read, in one sentence.
 
@@ -56,4 +74,4 @@ class Finish:
     stop_string: str | None = None  # that ended it, where that is told
 
 
-ChatEvent = ContentDelta | ToolCallStart | ArgumentsDelta | FormatProblem | Finish
+ChatEvent = ContentDelta | ScoredTokens | ToolCallStart | ArgumentsDelta | FormatProblem | Finish

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mistralet.chat.events import ChatEvent
+from mistralet.chat.model import ModelFacts
 from mistralet.chat.openai_json import messages_to_json, tool_choice_to_json, tools_to_json
 from mistralet.chat.remote_answer import RemoteAnswer
 from mistralet.chat.request import ChatRequest
@@ -29,6 +31,9 @@ _CONNECT_SECONDS = 10.0
 _BUSY = (429, 503)
 _TRIES = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds between tries
+# Of a server that does not say how much its model takes.
+_LEAST_CONTEXT = 8192  # tokens
+_BYTES_PER_TOKEN = 3.0  # where it does not count: fewer than nearly every text has, so that no plan asks for too much
 # Sent whatever they are; other parameters, which not every server knows, only if they are not the default.
 _ALWAYS_SENT = ("temperature", "top_p", "seed")
 _NOT_SENT = ("n", "logprobs", "prompt_logprobs", "dry_sequence_breakers")
@@ -76,6 +81,29 @@ class RemoteChat:
             for event in answer.end():
                 yield event
 
+    async def facts(self) -> ModelFacts:
+        """See `ChatModel.facts`. A server that does not say is taken to have 8,192 tokens, and to read pictures."""
+        async with self._client() as client:
+            told = await self._told_model(client)
+        context = told.get("max_model_len")
+        return ModelFacts(
+            context if isinstance(context, int) and context > 0 else _LEAST_CONTEXT, told.get("vision") is not False
+        )
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """See `ChatModel.count_tokens`; by the server's `/tokenize`, or estimated where it has none."""
+        async with self._client() as client:
+            if self.model is None:
+                self.model = await self._only_model(client)
+            return [await self._length(client, text) for text in texts]
+
+    async def _length(self, client: httpx2.AsyncClient, text: str) -> int:
+        body = {"model": self.model, "prompt": text, "add_special_tokens": False}
+        response = await client.post(f"{self.url.removesuffix('/v1')}/tokenize", json=body)
+        told = _json(response.content) if response.status_code == 200 else None
+        count = told.get("count") if isinstance(told, dict) else None
+        return count if isinstance(count, int) else math.ceil(len(text.encode()) / _BYTES_PER_TOKEN)
+
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[httpx2.AsyncClient, None]:
         import httpx2
@@ -99,13 +127,16 @@ class RemoteChat:
 
         return httpx2.create_ssl_context()
 
+    async def _told_model(self, client: httpx2.AsyncClient) -> dict[str, Any]:
+        """What the server's list says of the model."""
+        if self.model is None:
+            self.model = await self._only_model(client)
+        entries = _entries(await client.get(f"{self.url}/models"))
+        return next((entry for entry in entries if entry["id"] == self.model), {})
+
     async def _only_model(self, client: httpx2.AsyncClient) -> str:
         response = await client.get(f"{self.url}/models")
-        names = []
-        if response.status_code == 200:
-            listing = _json(response.content)
-            entries = listing.get("data") if isinstance(listing, dict) else None
-            names = [str(entry["id"]) for entry in entries or () if isinstance(entry, dict) and "id" in entry]
+        names = [str(entry["id"]) for entry in _entries(response)]
         if len(names) == 1:
             return names[0]
         if not names:
@@ -150,6 +181,15 @@ class RemoteChat:
         return chunk
 
 
+def _entries(response: httpx2.Response) -> list[dict[str, Any]]:
+    """The models of a server's list; none if it gives no list."""
+    listing = _json(response.content) if response.status_code == 200 else None
+    entries = listing.get("data") if isinstance(listing, dict) else None
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if isinstance(entry, dict) and "id" in entry]
+
+
 def _base_url(url: str) -> str:
     import httpx2
 
@@ -186,6 +226,8 @@ def _params_to_json(params: SamplingParams) -> dict[str, Any]:
     names = [field.name for field in fields(params) if field.name not in _NOT_SENT]
     values = {name: getattr(params, name) for name in names}
     sent = {name: value for name, value in values.items() if name in _ALWAYS_SENT or value != getattr(default, name)}
+    if params.logprobs is not None:
+        sent |= {"logprobs": True, "top_logprobs": params.logprobs}
     if "logit_bias" in sent:
         sent["logit_bias"] = {str(token): bias for token, bias in params.logit_bias.items()}
     return sent

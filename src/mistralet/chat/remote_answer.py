@@ -19,6 +19,8 @@ from mistralet.chat.events import (
     ContentDelta,
     Finish,
     FormatProblem,
+    ScoredToken,
+    ScoredTokens,
     ToolCallStart,
 )
 from mistralet.chat.json_values import dump, parse_arguments
@@ -77,6 +79,9 @@ class RemoteAnswer:
             self._usage = usage
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or choice.get("message") or {}
+            scored = _scored(choice.get("logprobs"))
+            if scored:
+                yield ScoredTokens(scored)
             for event in self._delta(delta):
                 self._first_at = self._first_at or time.monotonic()
                 yield event
@@ -156,6 +161,22 @@ class RemoteAnswer:
             time_to_first_token=first - self._asked_at,
             decode_seconds=now - first,
         )
+
+
+def _scored(logprobs: object) -> tuple[ScoredToken, ...]:
+    entries = logprobs.get("content") if isinstance(logprobs, dict) else None
+    return tuple(
+        ScoredToken(_token_bytes(entry), float(entry["logprob"]))
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("logprob"), int | float)
+    )
+
+
+def _token_bytes(entry: dict[str, Any]) -> bytes:
+    try:
+        return bytes(entry["bytes"])
+    except (KeyError, TypeError, ValueError):  # left out by some servers, for some tokens
+        return str(entry.get("token") or "").encode()
 
 
 def _text(content: str | list[dict[str, Any]]) -> str:
