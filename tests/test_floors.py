@@ -27,10 +27,12 @@ FLOORS = {
     "hub": 2,
     "engine": 3,
     "chat": 3,
-    "server": 4,
     "agents": 4,
-    "cli": 5,
-    "__main__": 6,
+    "documents": 4,
+    "server": 5,
+    "evals": 5,
+    "cli": 6,
+    "__main__": 7,
 }
 # On one floor, and yet one above the other.
 ALLOWED_ON_ONE_FLOOR = {

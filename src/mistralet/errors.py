@@ -47,6 +47,10 @@ class ToolError(MistraletError):
     """A tool's description is invalid, two tools have one name, or what a tool needs cannot be opened."""
 
 
+class DocumentError(MistraletError):
+    """A document cannot be opened or is too large, or a file of results is not that of this work."""
+
+
 class TranscriptError(MistraletError):
     """A file of an agent's runs is locked, damaged or another program's, or does not hold the run asked for."""
 

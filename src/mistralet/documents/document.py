@@ -1,0 +1,69 @@
+"""`Document`: what a file says, page by page, and where on the page it says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Box:
+    """A place on a page, in points (1/72 inch) from the upper left corner of the page as it is shown."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a page: `page.text[start:end]`."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that the file states as one."""
+
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page; where a format has none, a portion of the text."""
+
+    number: int  # from 1
+    text: str
+    tables: tuple[Table, ...] = ()
+    is_scan: bool = False  # a picture whose text was not read
+    label: str = ""  # what people call it where that is no number, such as the name of a sheet
+
+
+class PageSource(Protocol):
+    """What of a document is read only when asked for."""
+
+    def words(self, number: int) -> tuple[Word, ...]:
+        """The words of a page with their places; none where the format has no places."""
+
+    def picture(self, number: int, side: int) -> bytes:
+        """A page as a PNG file, `side` pixels along its longer side."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file that was opened."""
+
+    name: str  # of the file
+    kind: str  # "pdf", "docx", ...
+    digest: str  # SHA-256 of the file, in hexadecimal
+    pages: Sequence[Page]
+    source: PageSource
+
+    def page(self, number: int) -> Page:
+        """A page by its number, from 1."""
+        return self.pages[number - 1]

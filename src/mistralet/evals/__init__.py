@@ -1,0 +1,1 @@
+"""Evaluations: how well a model does on work whose right answers are known."""
