@@ -16,6 +16,7 @@ from mistralet.cli.common import (
     messages,
     open_model,
     read_stdin,
+    remote_model,
     sampling_params,
     start_early,
 )
@@ -108,11 +109,7 @@ async def _show(
 def _model(name: str | None, url: str | None, kv_type: KVType | None) -> ChatModel:
     if url is None:
         return local_chat(open_model(name, kv_type))
-    if kv_type is not None:
-        raise UsageError("--kv-type is of a model that runs here; leave it out with --url.")
-    from mistralet.chat.remote import RemoteChat
-
-    return RemoteChat(url, name)
+    return remote_model(url, name, kv_type)
 
 
 def _read_task() -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
+
+from mistralet.cli.terminal import harmless
 
 if TYPE_CHECKING:
     from mistralet.agents import AgentEvent, AgentResult, EndReason, ToolResult
@@ -23,10 +24,6 @@ _ENDS: dict[EndReason, str] = {
     "repetition": "The answer is cut: the model repeated itself without end.",
     "cancelled": "The answer was cancelled.",
 }
-
-
-# What would move the cursor, change colours or turn the order of letters around in a terminal.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class AgentView:
@@ -84,7 +81,7 @@ class AgentView:
     def _say(self, text: str) -> None:
         if self._writes_call:
             self._begin_line()
-        sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
+        sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
         self._at_line_start = text.endswith("\n") if text else self._at_line_start
 
@@ -110,7 +107,7 @@ class AgentView:
             self._print(Text(f"  … {_count(len(lines) - _MOST_LINES, 'more line')}", "dim italic"))
 
     def _print(self, text: Text, end: str = "\n") -> None:
-        text.plain = _harmless(text.plain)
+        text.plain = harmless(text.plain)
         self._console.print(text, end=end, soft_wrap=True)
 
 
@@ -152,10 +149,6 @@ _NAMES = {
     "ToolResult": "tool_result",
     "StepEnd": "step_end",
 }
-
-
-def _harmless(text: str) -> str:
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _count(number: int, thing: str) -> str:

@@ -22,7 +22,7 @@ from mistralet.hub import ResolvedModel, find_local, resolve
 from mistralet.imports import uncollected
 
 if TYPE_CHECKING:
-    from mistralet.chat import ChatFormat
+    from mistralet.chat import ChatFormat, ChatModel
     from mistralet.engine import Engine, LoadedModel, RequestStats, SamplingParams, StepOutput
     from mistralet.model import Prompt
 
@@ -68,21 +68,27 @@ def start_early(name: str | None) -> None:
         import mistralet.engine  # noqa: F401
 
 
-def open_model(name: str | None, kv_type: KVType | None = None) -> OpenModel:
-    """Find, fetch if needed, and load a model, showing what takes long."""
+def open_model(name: str | None, kv_type: KVType | None = None, keeps_prompts: bool = False) -> OpenModel:
+    """Find, fetch if needed, and load a model, showing what takes long.
+
+    Args:
+        keeps_prompts: whether long prompts are kept on disk; `engine.library.close()` then waits until they are there.
+    """
     resolved = resolve(name)
     tell_of_stand_in(resolved, "'mistralet pull small-3.2:q4' gets the real one")
     started = time.perf_counter()
     with progress_bar() as bar:
         task = bar.add_task(f"Loading {resolved.name}", total=None)
-        from mistralet.engine import Engine, EngineOptions, load
+        from mistralet.engine import Engine, EngineOptions, KVLibrary, load
         from mistralet.native import missing_because
 
         with uncollected():
             loaded = load(resolved.path, progress=lambda done, total: bar.update(task, completed=done, total=total))
     if missing_because:
         messages.print(f"Slow: running without the native kernels ({missing_because}).", style="yellow", soft_wrap=True)
-    engine = Engine(loaded.model, loaded.tokenizer, EngineOptions(kv_type=kv_type), name=loaded.identity)
+    library = KVLibrary(model=resolved.name) if keeps_prompts else None
+    options = EngineOptions(kv_type=kv_type)
+    engine = Engine(loaded.model, loaded.tokenizer, options, name=loaded.identity, library=library)
     return OpenModel(resolved.name, loaded, engine, time.perf_counter() - started)
 
 
@@ -100,6 +106,15 @@ def sampling_params(temperature: float | None, seed: int | None, max_tokens: int
 
     given = {"temperature": temperature, "seed": seed}
     return SamplingParams(max_tokens=max_tokens, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def remote_model(url: str, name: str | None, kv_type: KVType | None) -> ChatModel:
+    """A model behind a URL. Raises `UsageError` for options of one that runs here."""
+    if kv_type is not None:
+        raise UsageError("--kv-type is of a model that runs here; leave it out with --url.")
+    from mistralet.chat.remote import RemoteChat
+
+    return RemoteChat(url, name)
 
 
 def stream_answer(model: OpenModel, prompt: Prompt, params: SamplingParams) -> Iterator[StepOutput]:

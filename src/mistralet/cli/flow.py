@@ -1,0 +1,70 @@
+"""What the verbs over documents share: the model they ask, and how their work is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.progress import TaskID
+
+from mistralet.cli.common import messages, open_model, progress_bar, remote_model
+from mistralet.cli.terminal import harmless
+from mistralet.config import KVType
+
+if TYPE_CHECKING:
+    from mistralet.chat import ChatModel
+    from mistralet.documents import FlowEvent
+
+ModelOption = Annotated[
+    str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id; a name, with --url.")
+]
+UrlOption = Annotated[str | None, typer.Option(help="An OpenAI-compatible server to ask instead.")]
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def asked_model(name: str | None, url: str | None, kv_type: KVType | None = None) -> Iterator[ChatModel]:
+    """The model that a verb asks: one that is opened here and keeps long prompts on disk, or one behind a URL."""
+    if url is not None:
+        yield remote_model(url, name, kv_type)
+        return
+    opened = open_model(name, kv_type, keeps_prompts=True)
+    from mistralet.chat.local import LocalChat
+
+    model = LocalChat(opened.engine, opened.chat, opened.name)
+    assert opened.engine.library is not None
+    with closing(opened.engine.library), closing(opened.engine), closing(model):
+        yield model
+
+
+async def show_flow(events: AsyncGenerator[FlowEvent | Result, None], shows_text: bool = True) -> Result:
+    """Show a flow's work as it happens; returns its result, which comes last.
+
+    Args:
+        shows_text: text goes to standard output as it is written; all else goes beside it.
+    """
+    from mistralet.documents import Planned, Progress, TextDelta
+
+    result: Result | None = None
+    tasks: dict[str, TaskID] = {}
+    with progress_bar() as bar:
+        async for event in events:
+            match event:
+                case Planned(plan):
+                    messages.print(harmless(plan), style="dim", soft_wrap=True, markup=False)
+                case Progress(stage, done, total):
+                    if stage not in tasks:
+                        tasks[stage] = bar.add_task(stage)
+                    bar.update(tasks[stage], completed=done, total=total, visible=done < total)
+                case TextDelta(text):
+                    if shows_text:
+                        sys.stdout.write(harmless(text))
+                        sys.stdout.flush()
+                case _:
+                    result = event
+    assert result is not None
+    return result
