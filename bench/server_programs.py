@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from mistralet.errors import UsageError
 
@@ -23,14 +25,16 @@ def running(command: Sequence[str], port: int) -> Iterator[tuple[str, int]]:
     Raises:
         UsageError: it does not come up.
     """
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url, process)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        process.communicate()
+    # To a file, not a pipe that nobody reads: once it is full, the servers wait.
+    with TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            _wait_for(url, process, log)
+            yield url, process.pid
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def free_port() -> int:
@@ -56,12 +60,12 @@ def llama_cpp(python: Path, model: Path, port: int, context: int, threads: int) 
     return [str(python), "-m", "llama_cpp.server", *settings, f"--n_threads_batch={threads}", "--verbose=false"]
 
 
-def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         if process.poll() is not None:
-            assert process.stderr is not None
-            last = process.stderr.read().strip().splitlines()[-1:]
+            log.seek(0)
+            last = log.read().strip().splitlines()[-1:]
             raise UsageError(f"The server at {url} ended before it could be asked: {' '.join(last)}")
         try:
             urllib.request.urlopen(f"{url}/v1/models", timeout=1).close()

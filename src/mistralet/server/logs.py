@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mistralet.server.errors import api_error, error_response
 from mistralet.server.figures import Metrics
+from mistralet.server.log_writer import LogWriter
 
 logger = logging.getLogger("mistralet.server")
 
@@ -42,14 +43,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """A log that cannot be written (a full disk) is no reason to fail a request."""
-
-
 def log_to(target: TextIO = sys.stderr) -> None:
     """Write the server's log, and that of uvicorn, to a stream."""
-    handler = _Handler(target)
+    handler = LogWriter(target)
     handler.setFormatter(JsonFormatter())
     for name in ("mistralet.server", "uvicorn.error"):
         named = logging.getLogger(name)
