@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from threading import Event
 
 from mistralet.server.log_writer import LogWriter
 
@@ -15,15 +14,22 @@ def record(text: str) -> logging.LogRecord:
     return logging.LogRecord("mistralet.server", logging.INFO, __file__, 1, text, None, None)
 
 
-@contextmanager
-def unread_pipe() -> Iterator[tuple[io.TextIOWrapper, int]]:
-    """A pipe that takes a few thousand bytes, and then no more until somebody reads."""
-    reading, writing = os.pipe()
-    try:
-        with os.fdopen(writing, "w") as stream:
-            yield stream, reading
-    finally:
-        os.close(reading)
+class Unread(io.StringIO):
+    """A stream that is not read until a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits, self.read = Event(), Event()
+
+    def write(self, text: str) -> int:
+        self.waits.set()
+        self.read.wait()
+        return super().write(text)
+
+    def wait_for(self, lines: int) -> list[str]:
+        while len(written := self.getvalue().splitlines()) < lines:
+            time.sleep(0.001)
+        return written
 
 
 def test_lines_are_written_by_the_time_it_is_closed() -> None:
@@ -36,19 +42,26 @@ def test_lines_are_written_by_the_time_it_is_closed() -> None:
 
 
 def test_a_log_that_nobody_reads_holds_nobody_up_and_tells_what_was_lost() -> None:
-    with unread_pipe() as (stream, reading):
-        writer = LogWriter(stream, most_lines=10)
-        for number in range(500):
-            writer.emit(record(f"{number} {'x' * 1000}"))  # more than the pipe and the queue take
-        read = b""
-        while b"lines were lost" not in read:
-            read += os.read(reading, 1 << 16)
-            writer.emit(record("one more"))
-        writer.close()
-    numbers = [int(line.split()[0]) for line in read.decode().splitlines() if " x" in line]
-    assert numbers == list(range(len(numbers)))
-    told, *_ = [line for line in read.decode().splitlines() if "lost" in line]
-    assert int(told.split()[0]) >= 500 - len(numbers)
+    stream = Unread()
+    writer = LogWriter(stream, most_lines=3)
+    writer.emit(record("0"))
+    stream.waits.wait()
+    for number in range(1, 9):
+        writer.emit(record(str(number)))
+    stream.read.set()
+    assert stream.wait_for(lines=4) == ["0", "1", "2", "3"]
+    writer.emit(record("9"))
+    writer.close()
+    assert stream.getvalue().splitlines()[4:] == ["5 lines were lost: the log was not read", "9"]
+
+
+def test_the_end_does_not_wait_for_who_does_not_read() -> None:
+    stream = Unread()
+    writer = LogWriter(stream, most_lines=1)
+    for number in range(3):
+        writer.emit(record(str(number)))
+    writer.close()
+    stream.read.set()
 
 
 def test_a_stream_that_fails_loses_its_line_only() -> None:
