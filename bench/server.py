@@ -27,6 +27,7 @@ from mistralet.checkpoint import open_checkpoint
 from mistralet.engine import EngineOptions, LoadSpec, RepetitionParams, Request, SamplingParams
 from mistralet.hub import resolve
 from mistralet.model import Prompt
+from mistralet.server.lifetime import run
 
 _PROMPT_TOKENS = (32, 128)
 _PEER_REQUESTS = 8  # it answers them one after the other
@@ -141,7 +142,7 @@ def _overhead(path: Path, tokens: int, kv_tokens: int) -> Chapter:
             delays.clear()  # the first time warms everything up
             ids = _prompts(vocab_size, _STREAMS, turn)
             bodies = [_streamed({**_body("", tokens), "prompt": each}) for each in ids]
-            asyncio.run(all_streams(url, bodies))
+            run(all_streams(url, bodies))
     p50, p99 = np.percentile(delays, (50, 99))
     return Chapter(
         f"A token's way to the client, {_STREAMS} streams",

@@ -6,7 +6,6 @@ JSON and HTTP to the client. On Linux `time.perf_counter` is the same clock in a
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from mistralet.engine import Engine, EngineOptions, LoadSpec, StepOutput
 from mistralet.engine.packed_file import Progress
 from mistralet.server.auth import Keys
 from mistralet.server.bind import bind
-from mistralet.server.lifetime import serve
+from mistralet.server.lifetime import run, serve
 from mistralet.server.settings import Settings
 
 
@@ -46,7 +45,7 @@ def main() -> None:
     settings = Settings(port=int(port), kv_tokens=int(kv_tokens))
     spec = StampedSpec(Path(model), options=EngineOptions(kv_tokens=int(kv_tokens), prompt_lookup=False))
     with bind(settings) as bound:
-        asyncio.run(serve(settings, Keys(()), spec, "stamped", bound))
+        run(serve(settings, Keys(()), spec, "stamped", bound))
 
 
 if __name__ == "__main__":

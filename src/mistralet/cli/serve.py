@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from dataclasses import fields
@@ -39,8 +38,8 @@ def serve(
     with bind(settings) as bound:
         start_early(settings.model)
         from mistralet.server.auth import read_keys
-        from mistralet.server.lifetime import load_spec
-        from mistralet.server.lifetime import serve as run
+        from mistralet.server.lifetime import load_spec, run
+        from mistralet.server.lifetime import serve as served
 
         keys = read_keys(settings)
         resolved = resolve(settings.model)
@@ -61,8 +60,8 @@ def serve(
 
         bar.start()
         try:
-            asyncio.run(
-                run(
+            run(
+                served(
                     settings,
                     keys,
                     load_spec(settings, resolved.path, draft),
