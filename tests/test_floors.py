@@ -17,6 +17,7 @@ FLOORS = {
     "machine": 0,
     "native": 0,
     "content_encoding": 0,
+    "page_text": 0,
     "web": 0,
     "config": 0,
     "quant": 1,

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import math
 import runpy
+import subprocess
 import sys
 
 _MEMORY = 2 << 30  # bytes
@@ -28,7 +29,7 @@ async def run_limited(program: str, data: bytes, seconds: float) -> bytes:
         ProgramError: it does not come to its end.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", __file__, program, str(math.ceil(seconds)), str(_MEMORY)),
+        *_command(program, seconds),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -44,6 +45,32 @@ async def run_limited(program: str, data: bytes, seconds: float) -> bytes:
     if process.returncode:
         raise ProgramError
     return written
+
+
+def run_limited_here(program: str, data: bytes, seconds: float) -> bytes:
+    """The same for who has no event loop: waits for the program.
+
+    Raises:
+        TimeoutError, ProgramError: see `run_limited`.
+    """
+    try:
+        ended = subprocess.run(
+            _command(program, seconds),
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+    if ended.returncode:
+        raise ProgramError
+    return ended.stdout
+
+
+def _command(program: str, seconds: float) -> list[str]:
+    return [sys.executable, "-I", __file__, program, str(math.ceil(seconds)), str(_MEMORY)]
 
 
 def _limit(seconds: int, memory: int) -> None:

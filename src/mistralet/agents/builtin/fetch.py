@@ -6,7 +6,7 @@ import codecs
 import importlib.util
 import json
 
-from mistralet.agents.builtin import page_text
+from mistralet import page_text
 from mistralet.agents.function_tool import function_tool
 from mistralet.agents.tool import AgentTool
 from mistralet.errors import ToolError, WebError

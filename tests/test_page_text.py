@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mistralet.agents.builtin.page_text import page_text
+from mistralet.page_text import page_text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""How a reader says no, and how much it may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class UnreadableError(Exception):
+    """Why a file is not read: the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is read of one file."""
+
+    pages: int
+    characters: int
+
+    def check(self, pages: int, characters: int) -> None:
+        """Raises `UnreadableError` if that is too much."""
+        if pages > self.pages:
+            raise UnreadableError(f"has more than {self.pages:,} pages; give fewer of them")
+        if characters > self.characters:
+            raise UnreadableError(f"has more than {self.characters:,} characters of text; give a part of it")

@@ -1,0 +1,26 @@
+"""A picture of a page of a format that has none: its text, set on white."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+
+_COLUMNS, _ROWS = 90, 64  # letters and lines; what is longer is set smaller
+_MARGIN = 0.06  # of the longer side
+
+
+def typeset(text: str, side: int) -> bytes:
+    """A page of `text` as a PNG file, `side` pixels high, in the proportions of A4."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    lines = [piece for line in text.split("\n") for piece in textwrap.wrap(line, _COLUMNS) or [""]]
+    width, margin = round(side / 2**0.5), round(side * _MARGIN)
+    step = (side - 2 * margin) / max(_ROWS, len(lines))
+    page = Image.new("RGB", (width, side), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=max(1.0, step * 0.78))
+    for number, line in enumerate(lines):
+        draw.text((margin, margin + number * step), line, fill="black", font=font)
+    file = io.BytesIO()
+    page.save(file, "PNG")
+    return file.getvalue()
