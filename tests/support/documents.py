@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -29,6 +30,9 @@ class Typed:
 
     def picture(self, number: int, side: int) -> bytes:
         return f"page {number}, {side} pixels".encode()
+
+    def marked(self, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+        return repr(list(marks)).encode()
 
 
 def typed_document(*pages: str, name: str = "typed.pdf") -> Document:

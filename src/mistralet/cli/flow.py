@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -16,12 +17,14 @@ from mistralet.config import KVType
 
 if TYPE_CHECKING:
     from mistralet.chat import ChatModel
-    from mistralet.documents import FlowEvent
+    from mistralet.documents import Document, FlowEvent
 
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id; a name, with --url.")
 ]
 UrlOption = Annotated[str | None, typer.Option(help="An OpenAI-compatible server to ask instead.")]
+
+OcrOption = Annotated[bool, typer.Option("--ocr", help="Read scanned pages by OCR, for models without vision.")]
 
 Result = TypeVar("Result")
 
@@ -39,6 +42,21 @@ def asked_model(name: str | None, url: str | None, kv_type: KVType | None = None
     assert opened.engine.library is not None
     with closing(opened.engine.library), closing(opened.engine), closing(model):
         yield model
+
+
+def opened_documents(paths: Sequence[Path], ocr: bool) -> list[Document]:
+    """Documents of files, showing how far it is. Raises `DocumentError` for the first that cannot be opened."""
+    from mistralet.documents.ocr import with_text
+    from mistralet.documents.opening import open_document
+
+    documents = []
+    with progress_bar() as bar:
+        task = bar.add_task("Opening files", total=len(paths))
+        for path in paths:
+            document = open_document(path)
+            documents.append(with_text(document) if ocr else document)
+            bar.advance(task)
+    return documents
 
 
 async def show_flow(events: AsyncGenerator[FlowEvent | Result, None], shows_text: bool = True) -> Result:

@@ -10,6 +10,7 @@ import typer
 
 from mistralet import __version__
 from mistralet.cli.agent import agent
+from mistralet.cli.ask import ask
 from mistralet.cli.chat import chat
 from mistralet.cli.completion import completion_errors
 from mistralet.cli.demo import demo
@@ -25,6 +26,7 @@ from mistralet.errors import MistraletError
 VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
     "agent": agent,
+    "ask": ask,
     "generate": generate,
     "serve": serve,
     "plan": plan,

@@ -53,6 +53,9 @@ class PageSource(Protocol):
     def picture(self, number: int, side: int) -> bytes:
         """A page as a PNG file, `side` pixels along its longer side."""
 
+    def marked(self, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+        """The file with places marked, given with the number of their page. Raises `DocumentError` if it is no PDF."""
+
 
 @dataclass(frozen=True)
 class Document:

@@ -87,6 +87,10 @@ class _File:
     def picture(self, number: int, side: int) -> bytes:
         return base64.b64decode(self._ask({"what": "picture", "number": number, "side": side})["picture"])
 
+    def marked(self, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+        boxes = [[number, [asdict(box) for box in places]] for number, places in marks]
+        return base64.b64decode(self._ask({"what": "marked", "marks": boxes})["file"])
+
     def attachments(self) -> list[tuple[str, bytes]]:
         return [(name, base64.b64decode(data)) for name, data in self._ask({"what": "attachments"})["attachments"]]
 
@@ -124,6 +128,11 @@ class _FileSource:
             return self._file.picture(number, side)
         return typeset(self._pages[number - 1].text, side)
 
+    def marked(self, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+        if self._file.kind != "pdf":
+            raise DocumentError(f"{self._file.name} is no PDF file; only in those can places be marked.")
+        return self._file.marked(marks)
+
 
 class _Joined:
     """The source of a document whose pages come from several."""
@@ -138,6 +147,9 @@ class _Joined:
     def picture(self, number: int, side: int) -> bytes:
         document, own = self._places[number - 1]
         return document.source.picture(own, side)
+
+    def marked(self, _marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+        raise DocumentError(f"{self._places[0][0].name} is no PDF file; only in those can places be marked.")
 
 
 def _with_attachments(mail: Document, file: _File) -> Document:

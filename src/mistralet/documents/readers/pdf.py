@@ -6,7 +6,7 @@ import ctypes
 import difflib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 _FEWEST_LETTERS = 10  # of a page that is no scan, if there is a picture on it
+_YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
 # What PDFium puts where a hyphen parts a word at the end of a line.
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\0": " "})
@@ -58,6 +59,44 @@ def picture(data: bytes, number: int, side: int) -> bytes:
         file = io.BytesIO()
         page.render(scale=scale).to_pil().convert("RGB").save(file, "PNG")
         return file.getvalue()
+
+
+def marked(data: bytes, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
+    """The file with places marked as with a yellow pen, given with the number of their page."""
+    with _opened(data) as document:
+        for number, boxes in marks:
+            with _page(document, number) as page:
+                for box in boxes:
+                    _mark(page, box)
+        file = io.BytesIO()
+        document.save(file)
+        return file.getvalue()
+
+
+def _mark(page: Any, box: Box) -> None:
+    from pypdfium2 import raw
+
+    left, top = _own(page, box.left, box.top)
+    right, bottom = _own(page, box.right, box.bottom)
+    left, right, bottom, top = min(left, right), max(left, right), min(bottom, top), max(bottom, top)
+    mark = raw.FPDFPage_CreateAnnot(page.raw, raw.FPDF_ANNOT_HIGHLIGHT)
+    quad = raw.FS_QUADPOINTSF(left, top, right, top, left, bottom, right, bottom)
+    raw.FPDFAnnot_SetColor(mark, raw.FPDFANNOT_COLORTYPE_Color, *_YELLOW)
+    raw.FPDFAnnot_AppendAttachmentPoints(mark, ctypes.byref(quad))
+    raw.FPDFAnnot_SetRect(mark, ctypes.byref(raw.FS_RECTF(left, top, right, bottom)))
+    raw.FPDFPage_CloseAnnot(mark)
+
+
+def _own(page: Any, across: float, down: float) -> tuple[float, float]:
+    """A place on the page as it is shown, in the page's own coordinates."""
+    from pypdfium2 import raw
+
+    width, height = page.get_size()
+    size = (round(width * _PARTS), round(height * _PARTS))
+    x, y = ctypes.c_double(), ctypes.c_double()
+    place = (round(across * _PARTS), round(down * _PARTS))
+    raw.FPDF_DeviceToPage(page.raw, 0, 0, *size, 0, *place, ctypes.byref(x), ctypes.byref(y))
+    return x.value, y.value
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
+from mistralet.documents.document import Box
 from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 
@@ -37,6 +38,9 @@ def _read(wanted: dict[str, Any], data: bytes) -> dict[str, Any]:
         case "picture":
             picture = reader.picture(data, wanted["number"], wanted["side"])
             return {"picture": base64.b64encode(picture).decode()}
+        case "marked":
+            marks = [(number, [Box(**box) for box in boxes]) for number, boxes in wanted["marks"]]
+            return {"file": base64.b64encode(reader.marked(data, marks)).decode()}
         case "attachments":
             attached = reader.attachments(reader.message_of(data))
             return {"attachments": [[name, base64.b64encode(content).decode()] for name, content in attached]}
