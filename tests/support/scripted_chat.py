@@ -64,6 +64,7 @@ class ScriptedChat:
     context: int = 8192
     reads_pictures: bool = False
     requests: list[ChatRequest] = field(default_factory=list)
+    schemas: list[dict[str, Any] | bool | None] = field(default_factory=list)
     params: list[SamplingParams] = field(default_factory=list)
 
     async def facts(self) -> ModelFacts:
@@ -75,6 +76,7 @@ class ScriptedChat:
     async def stream(self, request: ChatRequest, params: SamplingParams) -> AsyncGenerator[ChatEvent, None]:
         messages = list(request.messages)
         self.requests.append(ChatRequest(messages, request.tools, request.tool_choice, request.parallel_tool_calls))
+        self.schemas.append(request.answer_schema)
         self.params.append(params)
         number = sum(message.role == "assistant" for message in messages)
         scripted = self.turns[number]

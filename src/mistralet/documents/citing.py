@@ -14,7 +14,7 @@ from mistralet.documents.search import Index, support
 from mistralet.engine.sampling import SamplingParams
 
 _CERTAIN = 0.6  # of a statement's words in a passage: it is the source
-_LIKELY = 0.3  # at least, of a passage that the model may choose
+_LIKELY = 0.2  # at least, of a passage that the model may choose
 _CANDIDATES = 6
 
 
