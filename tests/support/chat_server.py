@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -34,6 +35,8 @@ class FakeServer:
     requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of chats
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    answer: Callable[[str, Any], Reply] | None = None  # to what is posted: path and body; None: the next reply
+    seconds: float = 0.0  # before each answer
 
 
 @contextmanager
@@ -56,7 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake.paths.append(self.path)
         self.fake.headers.append(dict(self.headers))
         self.fake.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        reply = self.fake.replies.pop(0)
+        time.sleep(self.fake.seconds)
+        answer = self.fake.answer
+        reply = self.fake.replies.pop(0) if answer is None else answer(self.path, self.fake.requests[-1])
         if reply.body is not None:
             self._send(reply.status, {"Content-Type": "application/json", **reply.headers}, reply.body)
             return

@@ -14,6 +14,7 @@ from mistralet.cli.ask import ask
 from mistralet.cli.chat import chat
 from mistralet.cli.completion import completion_errors
 from mistralet.cli.demo import demo
+from mistralet.cli.extract import extract
 from mistralet.cli.generate import generate
 from mistralet.cli.inspect import inspect
 from mistralet.cli.kv import app as kv
@@ -27,6 +28,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "chat": chat,
     "agent": agent,
     "ask": ask,
+    "extract": extract,
     "generate": generate,
     "serve": serve,
     "plan": plan,

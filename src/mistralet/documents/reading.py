@@ -66,6 +66,39 @@ async def choose_pages(
     return Reading(kept, room - left, is_whole=False, plan=plan)
 
 
+async def parts_that_fit(
+    model: ChatModel, document: Document, asked: str, answer_tokens: int
+) -> list[tuple[Page, ...]]:
+    """The pages of a document in as few parts as the model can read at once, in order.
+
+    Args:
+        asked: what is asked of each part.
+        answer_tokens: of the answer about one.
+
+    Raises:
+        DocumentError: a page does not fit, or is a picture and the model reads none.
+    """
+    facts = await model.facts()
+    pages = [(document, page) for page in document.pages]
+    _check_scans(pages, facts.reads_pictures)
+    (question,) = await model.count_tokens([asked])
+    room = facts.context - answer_tokens - question - _OVERHEAD
+    parts: list[list[Page]] = [[]]
+    left = room
+    for (_, page), size in zip(pages, await page_tokens(model, pages), strict=True):
+        if size > room:
+            raise DocumentError(
+                f"Page {page.number} of {document.name} has {size:,} tokens, but the model's context leaves room for "
+                f"{max(0, room):,}; take a model with a larger one."
+            )
+        if size > left:
+            parts.append([])
+            left = room
+        parts[-1].append(page)
+        left -= size
+    return [tuple(part) for part in parts]
+
+
 async def page_tokens(model: ChatModel, pages: Sequence[tuple[Document, Page]]) -> list[int]:
     """The tokens of each page, with the line that names it."""
     texts = await model.count_tokens([page_text(document, page) for document, page in pages])
