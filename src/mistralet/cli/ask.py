@@ -69,6 +69,9 @@ def _show_sources(answer: Answer) -> None:
             messages.print(f"\\[{number}] no source found", style="yellow")
     if not any(statement.citations for statement in answer.statements):
         messages.print("No source was found in the pages that were read.", style="yellow")
+    if answer.nearest:
+        places = ", ".join(f"{citation.document} page {citation.page}" for citation in answer.nearest)
+        messages.print(f"Nearest to the question: {places}", style="dim", soft_wrap=True, markup=False)
     cached = f", {answer.cached_tokens:,} of them known already" if answer.cached_tokens else ""
     messages.print(
         f"{answer.prompt_tokens:,} tokens read{cached} · first word after {answer.first_token_seconds:.2f} s · "

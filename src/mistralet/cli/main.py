@@ -12,6 +12,7 @@ from mistralet import __version__
 from mistralet.cli.agent import agent
 from mistralet.cli.ask import ask
 from mistralet.cli.chat import chat
+from mistralet.cli.compare import compare
 from mistralet.cli.completion import completion_errors
 from mistralet.cli.demo import demo
 from mistralet.cli.extract import extract
@@ -29,6 +30,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "agent": agent,
     "ask": ask,
     "extract": extract,
+    "compare": compare,
     "generate": generate,
     "serve": serve,
     "plan": plan,

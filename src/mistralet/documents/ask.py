@@ -11,6 +11,7 @@ from mistralet.documents.citing import Citer, Statement
 from mistralet.documents.document import Document
 from mistralet.documents.events import FlowEvent, Planned, Progress, TextDelta
 from mistralet.documents.passages import sentences
+from mistralet.documents.quotes import Citation
 from mistralet.documents.reading import Reading, choose_pages, page_parts
 from mistralet.documents.search import Index
 from mistralet.engine.sampling import SamplingParams
@@ -31,6 +32,7 @@ class Answer:
     question: str
     text: str
     statements: tuple[Statement, ...]  # the text's sentences
+    nearest: tuple[Citation, ...]  # the passages that share most with the question, whatever was answered
     plan: str
     pages: tuple[tuple[str, int], ...]  # that were read: document and number
     prompt_tokens: int
@@ -76,6 +78,7 @@ async def ask(
         question,
         reply.text.strip(),
         tuple(statements),
+        tuple(citer.nearest(question)),
         reading.plan,
         tuple((document.name, page.number) for document, page in reading.pages),
         stats.prompt_tokens if stats else 0,

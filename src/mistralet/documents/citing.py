@@ -16,6 +16,7 @@ from mistralet.engine.sampling import SamplingParams
 _CERTAIN = 0.6  # of a statement's words in a passage: it is the source
 _LIKELY = 0.2  # at least, of a passage that the model may choose
 _CANDIDATES = 6
+_NEAREST = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class Citer:
         likely = [self._passages[place] for own, both, place in ranked[:_CANDIDATES] if max(own, both) >= _LIKELY]
         chosen = await self._chosen(text, likely) if likely else None
         return Statement(text, () if chosen is None else (cited(chosen),))
+
+    def nearest(self, question: str) -> list[Citation]:
+        """The passages on different pages that share most with a question: where to look if an answer is doubted."""
+        shares = [(support(question, passage, self._index)[0], place) for place, passage in enumerate(self._passages)]
+        found: dict[tuple[str, int], Citation] = {}
+        for share, place in sorted(shares, key=lambda each: (-each[0], each[1])):
+            passage = self._passages[place]
+            if share > 0 and len(found) < _NEAREST:
+                found.setdefault((passage.document.name, passage.page.number), cited(passage))
+        return list(found.values())
 
     async def _chosen(self, text: str, likely: Sequence[Passage]) -> Passage | None:
         """The passage that the model takes for the source of a statement; None if it takes none."""

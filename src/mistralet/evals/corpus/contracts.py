@@ -11,7 +11,7 @@ from mistralet.documents.readers.pdf import pages as pdf_pages
 from mistralet.documents.readers.unreadable import Limits
 from mistralet.errors import DocumentError
 from mistralet.evals.corpus.contract_data import CONTRACTS, Clauses, Contract
-from mistralet.evals.corpus.sheets import FONT, Flow, pdf_of, space, table, text
+from mistralet.evals.corpus.sheets import FONT, Flow, new_page, pdf_of, space, table, text
 from mistralet.evals.corpus.truth import Change, Fact, FileTruth
 
 _LIMITS = Limits(pages=100, characters=1_000_000)
@@ -97,7 +97,7 @@ def _pdf(contract: Contract, clauses: Clauses, version: int) -> bytes:
     flow: Flow = [text(contract.title, "title")]
     for heading, paragraphs in _numbered(clauses):
         flow += [text(heading, "heading"), *map(text, paragraphs), space(26)]
-    flow += [text("Annex A", "heading"), table(_ANNEX, (150, 200, 120))]
+    flow += [new_page(), text("Annex A", "heading"), table(_ANNEX, (150, 200, 120))]
 
     def decorate(canvas: Any, _template: Any) -> None:
         canvas.setFont(FONT, 8)
