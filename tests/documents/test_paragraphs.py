@@ -34,9 +34,8 @@ def test_numbers_of_every_kind_begin_a_paragraph() -> None:
 
 
 def test_a_paragraph_goes_on_over_a_page_and_headers_are_set_aside() -> None:
-    first = (
-        "Lease of 2024\n1.1 The tenant pays the rent on the first day of each month, and the costs of heating\nPage 1"
-    )
+    begun = "The tenant pays the rent on the first day of each month, and the costs of heating"
+    first = f"Lease of 2024\n1.1 {begun}\nPage 1"
     second = "Lease of 2024\nwithin thirty days after they are told.\n1.2 The rest.\nPage 2"
     assert read(first, second) == [
         ("1.1", f"{begun} within thirty days after they are told.", 1),
