@@ -7,14 +7,20 @@ runs the program. It imports nothing of mistralet, as its packages take long to 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
+import os
 import runpy
+import struct
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 _MEMORY = 2 << 30  # bytes
+_SIZE = struct.Struct("<Q")  # of a message, before it
+_QUESTION = struct.Struct("<dQ")  # seconds for an answer, and the size of the question, before it
 
 
 class ProgramError(Exception):
@@ -28,8 +34,10 @@ async def run_limited(program: str, data: bytes, seconds: float) -> bytes:
         TimeoutError: it takes longer than `seconds`.
         ProgramError: it does not come to its end.
     """
+    import asyncio  # the processes that begin here need it not
+
     process = await asyncio.create_subprocess_exec(
-        *_command(program, seconds),
+        *_command(program, math.ceil(seconds), _MEMORY),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -47,38 +55,118 @@ async def run_limited(program: str, data: bytes, seconds: float) -> bytes:
     return written
 
 
-def run_limited_here(program: str, data: bytes, seconds: float) -> bytes:
-    """The same for who has no event loop: waits for the program.
+class LimitedProgram:
+    """A program that stays, and answers one question after the other with what it has already read; see `answer_with`.
 
-    Raises:
-        TimeoutError, ProgramError: see `run_limited`.
+    It is ended when it takes too much, and with this process. Threads that ask at the same time wait for each other.
     """
-    try:
-        ended = subprocess.run(
-            _command(program, seconds),
-            input=data,
+
+    def __init__(self, program: str, memory: int = _MEMORY) -> None:
+        """
+        Args:
+            memory: bytes of addresses that it may use.
+        """
+        self._process = subprocess.Popen(
+            _command(program, 0, memory),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
         )
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError from error
-    if ended.returncode:
-        raise ProgramError
-    return ended.stdout
+        self._asking = threading.Lock()
+
+    def ask(self, question: bytes, seconds: float) -> bytes:
+        """What the program answers within `seconds`. After an error it has ended.
+
+        Raises:
+            TimeoutError: it takes longer.
+            ProgramError: it ends without an answer, or had ended.
+        """
+        late = threading.Event()
+        with self._asking, self._ended_after(seconds, late):
+            try:
+                assert self._process.stdin is not None
+                assert self._process.stdout is not None
+                self._process.stdin.write(_QUESTION.pack(seconds, len(question)))
+                self._process.stdin.write(question)
+                self._process.stdin.flush()
+                return _message(self._process.stdout)
+            except (EOFError, OSError, ValueError) as error:  # a pipe that was closed: by its end, or by `close`
+                self.close()
+                raise TimeoutError if late.is_set() else ProgramError from error
+
+    def close(self) -> None:
+        """End the program, also while it is asked."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what was not yet written to it
+                assert pipe is not None
+                pipe.close()
+
+    @contextlib.contextmanager
+    def _ended_after(self, seconds: float, late: threading.Event) -> Iterator[None]:
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
-def _command(program: str, seconds: float) -> list[str]:
-    return [sys.executable, "-I", __file__, program, str(math.ceil(seconds)), str(_MEMORY)]
+def answer_with(answer: Callable[[bytes], bytes]) -> None:
+    """What a `LimitedProgram` does: answer questions until there are no more."""
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    questions = sys.stdin.buffer
+    while head := questions.read(_QUESTION.size):
+        seconds, size = _QUESTION.unpack(head)
+        _limit_seconds_from_now(seconds)
+        answered = answer(questions.read(size))
+        answers.write(_SIZE.pack(len(answered)))
+        answers.write(answered)
+        answers.flush()
+
+
+def _message(pipe: BinaryIO) -> bytes:
+    head = pipe.read(_SIZE.size)
+    if len(head) < _SIZE.size:
+        raise EOFError
+    (size,) = _SIZE.unpack(head)
+    message = pipe.read(size)
+    if len(message) < size:
+        raise EOFError
+    return message
+
+
+def _command(program: str, seconds: int, memory: int) -> list[str]:
+    return [sys.executable, "-I", __file__, program, str(seconds), str(memory)]
 
 
 def _limit(seconds: int, memory: int) -> None:
+    """Limit this process; without `seconds`, its memory only."""
     with contextlib.suppress(ImportError):  # not everywhere
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        if seconds:
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _limit_seconds_from_now(seconds: float) -> None:
+    """So that a process whose parent was killed, and ends it no more, does not go on for ever."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        end = math.ceil(used.ru_utime + used.ru_stime + seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (end if most < 0 else min(end, most), most))
 
 
 if __name__ == "__main__":

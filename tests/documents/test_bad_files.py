@@ -105,7 +105,7 @@ def test_a_path_that_leads_to_no_file(tmp_path: Path) -> None:
         open_document(tmp_path)
     path = tmp_path / "some.txt"
     path.write_text("some")
-    with pytest.raises(DocumentError, match="has more than 0 MB"):
+    with pytest.raises(DocumentError, match="has more than 3 bytes"):
         open_document(path, DocumentLimits(nbytes=3))
 
 

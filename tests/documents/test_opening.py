@@ -131,7 +131,8 @@ class TestText:
             "From: Ada <ada@site.example>\nTo: bo@site.example\nSubject: The offer – für Sie\n"
         )
         assert "Attachments: notes.txt, inner.pdf, broken.docx" in first.text
-        assert first.text.endswith("Dear Bo,\nhere it is.")
+        assert "Dear Bo,\nhere it is.\n" in first.text
+        assert first.text.endswith("[Attachment not read: broken.docx is cut short or damaged; get the file again.]")
         assert (notes.number, notes.text, notes.label) == (2, "some notes", "notes.txt")
         assert (inner.number, inner.text) == (3, "inside")
         assert document.source.words(3)

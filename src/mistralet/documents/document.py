@@ -42,6 +42,8 @@ class Page:
     tables: tuple[Table, ...] = ()
     is_scan: bool = False  # a picture whose text was not read
     label: str = ""  # what people call it where that is no number, such as the name of a sheet
+    # Width and height as it is shown, in points, where the file has pages of a size: what boxes are told in.
+    size: tuple[float, float] | None = None
 
 
 class PageSource(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 
 from mistralet.documents.document import Page
 from mistralet.documents.readers.html import html_pages
@@ -13,14 +13,15 @@ from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _MOST_PARTS = 1000
+_SEPARATORS = str.maketrans("/\\", "__")
 
 
 def pages(data: bytes, limits: Limits) -> list[Page]:
     """See `readers`."""
-    message = message_of(data)
+    message = _message(data)
     head = "\n".join(f"{name}: {' '.join(str(message[name]).split())}" for name in _HEADERS if message[name])
     texts = _body(message, limits)
-    attached = [name for name, _ in attachments(message)]
+    attached = [_name(part, number) for number, part in enumerate(message.iter_attachments(), 1)]
     if attached:
         head += f"\nAttachments: {', '.join(attached)}"
     texts[0] = f"{head}\n\n{texts[0]}".strip()
@@ -28,7 +29,7 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
     return [Page(number, text, label="e-mail") for number, text in enumerate(texts, 1)]
 
 
-def message_of(data: bytes) -> EmailMessage:
+def _message(data: bytes) -> EmailMessage:
     """The message, however badly it is put together. Raises `UnreadableError` if there are too many parts."""
     try:
         message = email.message_from_bytes(data, policy=email.policy.default)
@@ -41,19 +42,24 @@ def message_of(data: bytes) -> EmailMessage:
     return message
 
 
-def attachments(message: EmailMessage) -> list[tuple[str, bytes]]:
+def attachments(data: bytes) -> list[tuple[str, bytes]]:
     """Name and content of what is attached."""
     found = []
-    for number, part in enumerate(message.iter_attachments(), 1):
-        name = (part.get_filename() or f"attachment-{number}").replace("/", "_").replace("\\", "_")
+    for number, part in enumerate(_message(data).iter_attachments(), 1):
+        name = _name(part, number)
         if part.get_content_type() == "message/rfc822":
             inner = part.get_content()
-            data = inner.as_bytes() if isinstance(inner, EmailMessage) else b""
-            found.append((name if name.endswith(".eml") else f"{name}.eml", data))
+            found.append((name, inner.as_bytes() if isinstance(inner, EmailMessage) else b""))
         else:
             payload = part.get_payload(decode=True)
             found.append((name, payload if isinstance(payload, bytes) else b""))
     return found
+
+
+def _name(part: Message, number: int) -> str:
+    name = " ".join((part.get_filename() or f"attachment-{number}").translate(_SEPARATORS).split())
+    is_mail = part.get_content_type() == "message/rfc822" and not name.lower().endswith(".eml")
+    return f"{name}.eml" if is_mail else name
 
 
 def _body(message: EmailMessage, limits: Limits) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import difflib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from mistralet.documents.document import Box, Page, Word
@@ -15,62 +16,74 @@ from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 _FEWEST_LETTERS = 10  # of a page that is no scan, if there is a picture on it
+_FEW_LETTERS = 100  # such as a stamp on a scan, if a picture covers most of the page
+_COMPRESSION = 1  # of pictures, which are used at once: a third larger than the smallest, in a fifth of the time
 _YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
-# What PDFium puts where a hyphen parts a word at the end of a line.
-_HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\0": " "})
+# PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line, which it
+# then does not tell, and that it does not know which letter this is.
+_HYPHEN = "\ufffe"
+_UNKNOWN = "\ufffd"
+_CONTROLS = str.maketrans(dict.fromkeys(map(chr, {*range(32)} - {*b"\t\n\r"}), " "))
+_WORD = re.compile(rf"[^\s{_HYPHEN}]*{_HYPHEN}|[^\s{_HYPHEN}]+")
+_SHOWN_WORD = re.compile(r"\S+")
 
 
 def pages(data: bytes, limits: Limits) -> list[Page]:
     """See `readers`."""
-    with _opened(data) as document:
-        limits.check(len(document), 0)
-        read = []
-        characters = 0
-        for number in range(1, len(document) + 1):
-            with _page(document, number) as page:
-                text = _text(page)
-                characters += len(text)
-                limits.check(0, characters)
-                read.append(Page(number, text, is_scan=_is_scan(page, text)))
-        return read
+    document = _opened(data)
+    limits.check(len(document), 0)
+    read = []
+    characters = 0
+    for number in range(1, len(document) + 1):
+        with _page(document, number) as page, closing(page.get_textpage()) as textpage:
+            text = _shown(_text(textpage))
+            characters += len(text)
+            limits.check(0, characters)
+            read.append(Page(number, text, is_scan=_is_scan(page, text), size=page.get_size()))
+    return read
 
 
 def words(data: bytes, number: int) -> list[Word]:
     """The words of a page and their places."""
-    with _opened(data) as document, _page(document, number) as page:
-        placed = list(_placed_words(page))
-        text = _text(page)
-        stated = [match.span() for match in re.finditer(r"\S+", text)]
-        matcher = difflib.SequenceMatcher(
-            None, [text[start:end] for start, end in stated], [word for word, _ in placed], autojunk=False
-        )
+    with _page(_opened(data), number) as page, closing(page.get_textpage()) as textpage:
+        text = _text(textpage)
+        indices = _indices(textpage, text)
+        box = _box_of(page, textpage)
+        # Both have the same words in the same order.
         return [
-            Word(*stated[block.a + step], placed[block.b + step][1])
-            for block in matcher.get_matching_blocks()
-            for step in range(block.size)
+            Word(*shown.span(), box(indices[word.start()], indices[word.end() - 1]))
+            for word, shown in zip(_WORD.finditer(text), _SHOWN_WORD.finditer(_shown(text)), strict=True)
         ]
 
 
 def picture(data: bytes, number: int, side: int) -> bytes:
     """A page as a PNG file, `side` pixels along its longer side."""
-    with _opened(data) as document, _page(document, number) as page:
+    import pypdfium2
+    from pypdfium2 import raw
+
+    with _page(_opened(data), number) as page:
         scale = side / max(*page.get_size(), 1.0)
-        file = io.BytesIO()
-        page.render(scale=scale).to_pil().convert("RGB").save(file, "PNG")
-        return file.getvalue()
+        width, height = (max(1, round(length * scale)) for length in page.get_size())
+        bitmap = pypdfium2.PdfBitmap.new_native(width, height, raw.FPDFBitmap_BGR, rev_byteorder=True)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
+        flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
+        raw.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, flags)
+    file = io.BytesIO()
+    bitmap.to_pil().save(file, "PNG", compress_level=_COMPRESSION)
+    return file.getvalue()
 
 
 def marked(data: bytes, marks: Sequence[tuple[int, Sequence[Box]]]) -> bytes:
     """The file with places marked as with a yellow pen, given with the number of their page."""
-    with _opened(data) as document:
-        for number, boxes in marks:
-            with _page(document, number) as page:
-                for box in boxes:
-                    _mark(page, box)
-        file = io.BytesIO()
-        document.save(file)
-        return file.getvalue()
+    document = _opened.__wrapped__(data)  # one of its own, since it is changed
+    for number, boxes in marks:
+        with _page(document, number) as page:
+            for box in boxes:
+                _mark(page, box)
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
 
 
 def _mark(page: Any, box: Box) -> None:
@@ -99,20 +112,19 @@ def _own(page: Any, across: float, down: float) -> tuple[float, float]:
     return x.value, y.value
 
 
-@contextmanager
-def _opened(data: bytes) -> Iterator[Any]:
+@lru_cache(1)  # the next question is about the same file
+def _opened(data: bytes) -> Any:
     import pypdfium2
 
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if error.err_code == _PASSWORD:
-            raise UnreadableError("is locked with a password; give it without one") from error
+            raise UnreadableError("is locked with a password; save it without one") from error
         raise UnreadableError("cannot be read: it has no pages, is cut short or damaged; get it again") from error
-    with closing(document):
-        if not len(document):
-            raise UnreadableError("has no pages; get it again")
-        yield document
+    if not len(document):
+        raise UnreadableError("has no pages; get it again")
+    return document
 
 
 @contextmanager
@@ -120,68 +132,94 @@ def _page(document: Any, number: int) -> Iterator[Any]:
     import pypdfium2
 
     try:
-        page = document[number - 1]
-        with closing(page):
+        with closing(document[number - 1]) as page:
             yield page
     except pypdfium2.PdfiumError as error:
         raise UnreadableError(f"cannot be read on page {number}: it is damaged; get it again") from error
 
 
-def _text(page: Any) -> str:
-    with closing(page.get_textpage()) as textpage:
-        text: str = textpage.get_text_range()
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_HYPHENS).strip("\n")
+def _text(textpage: Any) -> str:
+    """The text as PDFium has it, with `_HYPHEN` for nothing but hyphens that part words."""
+    from pypdfium2 import raw
+
+    count = max(0, raw.FPDFText_CountChars(textpage))
+    units = (ctypes.c_ushort * (2 * count + 1))()  # of UTF-16: two for each character at most, and one for the end
+    written = raw.FPDFText_GetText(textpage, 0, count, units)
+    text = bytes(memoryview(units)[: max(0, written - 1)]).decode("utf-16-le", "replace").translate(_CONTROLS)
+    if _HYPHEN in text:
+        indices = _indices(textpage, text)
+        hyphens = {place for place, letter in enumerate(text) if letter == _HYPHEN}
+        for place in [place for place in hyphens if raw.FPDFText_IsHyphen(textpage, indices[place]) != 1]:
+            text = text[:place] + _UNKNOWN + text[place + 1 :]
+    return text
+
+
+def _shown(text: str) -> str:
+    """A page's text from PDFium's: with the same words."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN, "-\n").strip("\n")
+
+
+def _indices(textpage: Any, text: str) -> Sequence[int]:
+    """PDFium's index of each character of `text`."""
+    from pypdfium2 import raw
+
+    indices: Sequence[int] = range(len(text))
+    if max(text, default="") > "\uffff":  # to PDFium, such are two
+        indices = [0, *accumulate(1 + (letter > "\uffff") for letter in text[:-1])]
+    if indices and indices[-1] + 1 != raw.FPDFText_CountChars(textpage):  # it leaves some out of the text
+        indices = [max(0, raw.FPDFText_GetCharIndexFromTextIndex(textpage, index)) for index in indices]
+    return indices
 
 
 def _is_scan(page: Any, text: str) -> bool:
     from pypdfium2 import raw
 
-    if len("".join(text.split())) >= _FEWEST_LETTERS:
+    letters = len("".join(text.split()))
+    if letters >= _FEW_LETTERS:
         return False
-    return any(True for _ in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
-
-
-def _placed_words(page: Any) -> Iterator[tuple[str, Box]]:
-    """The words as PDFium has them, and the box around the letters of each."""
-    from pypdfium2 import raw
-
-    with closing(page.get_textpage()) as textpage:
-        handle = textpage.raw
-        edges = [ctypes.c_double() for _ in range(4)]
-        left, right, bottom, top = edges
-        pointers = [ctypes.byref(edge) for edge in edges]
-        word: list[str] = []
-        around: list[float] = []
-        for index in range(raw.FPDFText_CountChars(handle)):
-            letter = chr(raw.FPDFText_GetUnicode(handle, index)).translate(_HYPHENS)
-            if not letter.isspace():
-                word.append(letter)
-                if raw.FPDFText_GetCharBox(handle, index, *pointers):
-                    box = (left.value, bottom.value, right.value, top.value)
-                    around = list(box) if not around else _union(around, box)
-            # A hyphen that PDFium itself put there ends its line without a character for that.
-            if word and (letter.isspace() or raw.FPDFText_IsHyphen(handle, index) == 1):
-                if around:
-                    yield "".join(word), _shown(page, around)
-                word, around = [], []
-        if word and around:
-            yield "".join(word), _shown(page, around)
-
-
-def _union(one: list[float], other: tuple[float, float, float, float]) -> list[float]:
-    return [min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])]
-
-
-def _shown(page: Any, around: list[float]) -> Box:
-    """A box of the page's own coordinates on the page as it is shown: turned, cropped, from the upper left corner."""
-    from pypdfium2 import raw
-
+    pictures = [image.get_bounds() for image in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)]
+    if letters < _FEWEST_LETTERS:
+        return bool(pictures)
     width, height = page.get_size()
-    size = (round(width * _PARTS), round(height * _PARTS))
-    corners = []
-    for x, y in ((around[0], around[1]), (around[2], around[3])):
-        across, down = ctypes.c_int(), ctypes.c_int()
-        raw.FPDF_PageToDevice(page.raw, 0, 0, *size, 0, x, y, ctypes.byref(across), ctypes.byref(down))
-        corners.append((across.value / _PARTS, down.value / _PARTS))
-    (x1, y1), (x2, y2) = corners
-    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+    largest = max(((right - left) * (top - bottom) for left, bottom, right, top in pictures), default=0.0)
+    return largest > width * height / 2
+
+
+def _box_of(page: Any, textpage: Any) -> Callable[[int, int], Box]:
+    """What gives the box around the characters from one to another of the same line, by PDFium's indices."""
+    from pypdfium2 import raw
+
+    place = _places(page)
+    first, last = raw.FS_RECTF(), raw.FS_RECTF()
+    ask, first_pointer, last_pointer = raw.FPDFText_GetLooseCharBox, ctypes.byref(first), ctypes.byref(last)
+
+    def box(start: int, end: int) -> Box:
+        ask(textpage, start, first_pointer)
+        ask(textpage, end, last_pointer)
+        return place(
+            min(first.left, last.left),
+            min(first.bottom, last.bottom),
+            max(first.right, last.right),
+            max(first.top, last.top),
+        )
+
+    return box
+
+
+def _places(page: Any) -> Callable[[float, float, float, float], Box]:
+    """What makes a box on the page as it is shown, turned and cropped, of one in the page's own coordinates.
+
+    Takes the left, bottom, right and top edge; PDF measures upwards.
+    """
+    from pypdfium2 import raw
+
+    shown = raw.FS_RECTF()
+    raw.FPDF_GetPageBoundingBox(page, ctypes.byref(shown))
+    west, south, east, north = shown.left, shown.bottom, shown.right, shown.top
+    turns: dict[int, Callable[[float, float, float, float], Box]] = {
+        0: lambda left, bottom, right, top: Box(left - west, north - top, right - west, north - bottom),
+        1: lambda left, bottom, right, top: Box(bottom - south, left - west, top - south, right - west),
+        2: lambda left, bottom, right, top: Box(east - right, bottom - south, east - left, top - south),
+        3: lambda left, bottom, right, top: Box(north - top, east - right, north - bottom, east - left),
+    }
+    return turns[raw.FPDFPage_GetRotation(page)]

@@ -1,51 +1,73 @@
-"""The program that reads files: a line of JSON that says what is wanted and the file on its standard input, what was
-read on its standard output (see `limited_program`).
+"""The program that reads a file: gets its reader's name and the file, then answers questions about it (see
+`LimitedProgram`), each a JSON object.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
-from dataclasses import asdict
+from dataclasses import fields
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from mistralet.documents.document import Box
+from mistralet.documents.document import Box, Page
 from mistralet.documents.readers.unreadable import Limits, UnreadableError
+from mistralet.limited_program import answer_with
 
 
-def main() -> None:
-    """Read what is wanted and the file, write what it holds or why it cannot be read."""
-    line, _, data = sys.stdin.buffer.read().partition(b"\n")
-    wanted: dict[str, Any] = json.loads(line)
-    try:
-        told = _read(wanted, data)
-    except UnreadableError as error:
-        told = {"unreadable": str(error)}
-    except ImportError as error:
-        told = {"missing": error.name or str(error)}
-    sys.stdout.write(json.dumps(told))
+class _Program:
+    """What is known after the first message."""
+
+    def __init__(self) -> None:
+        self._reader = ""
+        self._file = b""
+
+    def answer(self, message: bytes) -> bytes:
+        """Nothing to the first message, which brings the file; to others what the reader says, or why it does not."""
+        if not self._reader:
+            name, _, self._file = message.partition(b"\n")
+            self._reader = name.decode()
+            return b""
+        question: dict[str, Any] = json.loads(message)
+        try:
+            reader = import_module(f"mistralet.documents.readers.{self._reader}")
+            told = {"answer": _answer(reader, self._file, **question)}
+        except UnreadableError as error:
+            told = {"unreadable": str(error)}
+        except ImportError as error:
+            told = {"missing": error.name or str(error)}
+        except MemoryError:
+            told = {"unreadable": "takes too much memory to read; give a simpler file"}
+        except Exception:  # libraries raise whatever they stumble over
+            told = {"unreadable": "cannot be read: it is damaged; save it again"}
+        return json.dumps(told).encode()
 
 
-def _read(wanted: dict[str, Any], data: bytes) -> dict[str, Any]:
-    reader = import_module(f"mistralet.documents.readers.{wanted['reader']}")
-    match wanted["what"]:
+def _answer(reader: ModuleType, file: bytes, what: str, **details: Any) -> Any:
+    match what:
         case "pages":
-            return {"pages": [asdict(page) for page in reader.pages(data, Limits(**wanted["limits"]))]}
+            return [_told(page) for page in reader.pages(file, Limits(**details["limits"]))]
         case "words":
-            return {"words": [asdict(word) for word in reader.words(data, wanted["number"])]}
+            return [(word.start, word.end, *_place(word.box)) for word in reader.words(file, **details)]
         case "picture":
-            picture = reader.picture(data, wanted["number"], wanted["side"])
-            return {"picture": base64.b64encode(picture).decode()}
+            return base64.b64encode(reader.picture(file, **details)).decode()
         case "marked":
-            marks = [(number, [Box(**box) for box in boxes]) for number, boxes in wanted["marks"]]
-            return {"file": base64.b64encode(reader.marked(data, marks)).decode()}
+            marks = [(number, [Box(**box) for box in boxes]) for number, boxes in details["marks"]]
+            return base64.b64encode(reader.marked(file, marks)).decode()
         case "attachments":
-            attached = reader.attachments(reader.message_of(data))
-            return {"attachments": [[name, base64.b64encode(content).decode()] for name, content in attached]}
-    raise AssertionError(wanted["what"])
+            return [(name, base64.b64encode(data).decode()) for name, data in reader.attachments(file)]
+    raise AssertionError(what)
+
+
+def _told(page: Page) -> dict[str, Any]:
+    told = {field.name: getattr(page, field.name) for field in fields(page)}
+    return told | {"tables": [table.rows for table in page.tables]}
+
+
+def _place(box: Box) -> tuple[float, float, float, float]:
+    return round(box.left, 2), round(box.top, 2), round(box.right, 2), round(box.bottom, 2)
 
 
 if __name__ == "__main__":
-    main()
+    answer_with(_Program().answer)
