@@ -15,6 +15,7 @@ from mistralet.cli.chat import chat
 from mistralet.cli.compare import compare
 from mistralet.cli.completion import completion_errors
 from mistralet.cli.demo import demo
+from mistralet.cli.evaluate import app as evaluate
 from mistralet.cli.extract import extract
 from mistralet.cli.generate import generate
 from mistralet.cli.inspect import inspect
@@ -44,6 +45,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for name, verb in VERBS.items():
     app.command(name)(verb)
 app.add_typer(kv, name="kv")
+app.add_typer(evaluate, name="eval")
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,8 +20,8 @@ _FEW_LETTERS = 100  # such as a stamp on a scan, if a picture covers most of the
 _COMPRESSION = 1  # of pictures, which are used at once: a third larger than the smallest, in a fifth of the time
 _YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
-# PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line, which it
-# then does not tell, and that it does not know which letter this is.
+# PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line, which
+# it then does not tell, and that it does not know which letter this is.
 _HYPHEN = "\ufffe"
 _UNKNOWN = "\ufffd"
 _CONTROLS = str.maketrans(dict.fromkeys(map(chr, {*range(32)} - {*b"\t\n\r"}), " "))
@@ -182,7 +182,7 @@ def _is_scan(page: Any, text: str) -> bool:
         return bool(pictures)
     width, height = page.get_size()
     largest = max(((right - left) * (top - bottom) for left, bottom, right, top in pictures), default=0.0)
-    return largest > width * height / 2
+    return bool(largest > width * height / 2)
 
 
 def _box_of(page: Any, textpage: Any) -> Callable[[int, int], Box]:

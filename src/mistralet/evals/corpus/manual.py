@@ -38,7 +38,7 @@ def _facts(draw: Random, codes: set[str]) -> dict[str, Any]:
     def new(form: str) -> str:
         """A code that no other page has."""
         while (code := form.format(a=draw.choice("ABCDEFGHKLMNPRSTUVWX"), n=draw.randrange(100, 1000))) in codes:
-            pass
+            continue
         codes.add(code)
         return code
 
@@ -56,7 +56,7 @@ def _facts(draw: Random, codes: set[str]) -> dict[str, Any]:
         "top": draw.randrange(61, 99),
         "seconds": draw.randrange(3, 30),
         "days": draw.randrange(5, 60),
-        "cycles": f"{draw.randrange(20, 400) * 100:,}",
+        "cycles": new("{n}00"),
         "ml": draw.randrange(10, 90),
         "error": new("E{n}{a}"),
         "pause": draw.randrange(10, 90),
