@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import IO
 
 _MEMORY = 2 << 30  # bytes
 _SIZE = struct.Struct("<Q")  # of a message, before it
@@ -133,7 +133,7 @@ def answer_with(answer: Callable[[bytes], bytes]) -> None:
         answers.flush()
 
 
-def _message(pipe: BinaryIO) -> bytes:
+def _message(pipe: IO[bytes]) -> bytes:
     head = pipe.read(_SIZE.size)
     if len(head) < _SIZE.size:
         raise EOFError
