@@ -39,7 +39,7 @@ REFUSED = {
     "laughs.pptx": (with_member(slides(), "ppt/presentation.xml", LAUGHING), "cannot be read"),
     "laughs.xlsx": (with_member(workbook(), "xl/workbook.xml", LAUGHING), "cannot be read"),
     "bomb.docx": (with_member(letter(), "word/media/big.bin", bytes(400 << 20)), "unpacks to more than"),
-    "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "old or encrypted office file"),
+    "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "a file of an old office program"),
     "program.exe": (b"MZ\x90\0" + bytes(100), "no document that can be read"),
     "archive.zip": (b"PK\x03\x04" + bytes(100), "cut short or damaged"),
     "photo.png": (b"\x89PNG\r\n\x1a\n" + bytes(50), "cannot be read as a picture"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import io
 import re
@@ -127,6 +128,9 @@ def _opened(data: bytes) -> Any:
         raise UnreadableError("cannot be read: it has no pages, is cut short or damaged; get it again") from error
     if not len(document):
         raise UnreadableError("has no pages; get it again")
+    # pypdfium2 complains of what is open when Python ends; what is registered last comes first.
+    atexit.unregister(_opened.cache_clear)
+    atexit.register(_opened.cache_clear)
     return document
 
 
@@ -213,7 +217,7 @@ def _place_of(page: Any, textpage: Any) -> Callable[[int, int], Place]:
 
 
 def _on_page(page: Any) -> Callable[[float, float, float, float], Place]:
-    """What turns a box of the page's own coordinates, in which it may be turned and cropped, into one of the page shown.
+    """What turns a box of the page's own coordinates into one of the page as it is shown: turned and cropped.
 
     Takes the left, bottom, right and top edge; PDF measures upwards.
     """
