@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mistralet.limited_program import ProgramError, run_limited
+from mistralet.limited_program import LimitedProgram, ProgramError, run_limited
 
 
 def run(tmp_path: Path, code: str, data: bytes = b"", seconds: float = 5.0) -> bytes:
@@ -56,3 +57,38 @@ def test_one_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
     asyncio.run(leave())
     with pytest.raises(ProcessLookupError):
         os.kill(int(told.read_text()), 0)
+
+
+class TestOneThatStays:
+    ANSWERING = (
+        "from mistralet.limited_program import answer_with\nheard = []\n"
+        "def answer(question):\n    print('not an answer')\n    heard.append(question)\n    return b'|'.join(heard)\n"
+    )
+
+    def program(self, tmp_path: Path, code: str) -> LimitedProgram:
+        path = tmp_path / "program.py"
+        path.write_text(code)
+        return LimitedProgram(str(path))
+
+    def test_answers_one_question_after_the_other(self, tmp_path: Path) -> None:
+        program = self.program(tmp_path, f"{self.ANSWERING}answer_with(answer)\n")
+        with closing(program):
+            assert [program.ask(question, 5) for question in (b"a", b"", b"c\n")] == [b"a", b"a|", b"a||c\n"]
+            large = bytes(3 << 20)
+            assert program.ask(large, 5) == b"a||c\n|" + large
+
+    def test_has_its_seconds_for_each_question(self, tmp_path: Path) -> None:
+        code = "import time\nfrom mistralet.limited_program import answer_with\n"
+        code += "def answer(question):\n    time.sleep(float(question))\n    return b'ok'\nanswer_with(answer)\n"
+        program = self.program(tmp_path, code)
+        with closing(program):
+            assert program.ask(b"0", 5) == b"ok"
+            with pytest.raises(TimeoutError):
+                program.ask(b"60", 0.2)
+            with pytest.raises(ProgramError):  # it was ended
+                program.ask(b"0", 5)
+
+    @pytest.mark.parametrize("code", ["", "raise ValueError", "import os; os.abort()"])
+    def test_one_that_fails_is_told(self, tmp_path: Path, code: str) -> None:
+        with closing(self.program(tmp_path, code)) as program, pytest.raises(ProgramError):
+            program.ask(b"", 5)

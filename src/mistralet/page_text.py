@@ -13,7 +13,10 @@ from urllib.parse import urljoin
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_UNREAD = "script, style, noscript, template, svg, iframe, object, canvas, head > *:not(title), [hidden]"
+_UNREAD = (
+    "script, style, noscript, template, svg, iframe, object, canvas, head > *:not(title), [hidden], "
+    "[style*='display:none' i], [style*='display: none' i]"
+)
 _LINES = frozenset(
     (
         *("address", "article", "aside", "body", "br", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure"),
@@ -26,8 +29,8 @@ _SPACES = re.compile(r"\s+")
 _LONGEST = 500_000  # characters of a text
 
 
-def page_text(html: str, url: str = "") -> str:
-    """The text of a page; links are made whole with the page's `url`."""
+def page_text(html: str, url: str | None = "") -> str:
+    """The text of a page; links are made whole with the page's `url`, or left out if that is None."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(html)
@@ -66,10 +69,15 @@ def _add(pieces: list[str], piece: str) -> None:
         pieces.append(piece.lstrip(" ") if at_start and not piece.startswith(" |") else piece)
 
 
-def _around(node: LexborNode, url: str) -> tuple[list[str], list[str]]:
+def _around(node: LexborNode, url: str | None) -> tuple[list[str], list[str]]:
     """What stands before an element's content, and after it."""
     tag = node.tag or ""
-    if tag == "a" and (target := (node.attributes.get("href") or "").strip()) and not target.startswith("#"):
+    if (
+        tag == "a"
+        and url is not None
+        and (target := (node.attributes.get("href") or "").strip())
+        and not target.startswith("#")
+    ):
         return ["["], [f"]({_whole(url, target)})"]
     if tag == "img":
         described = node.attributes.get("alt")

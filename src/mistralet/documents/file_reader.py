@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import weakref
+from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -50,7 +51,13 @@ class FileReader:
 
     def words(self, number: int) -> tuple[Word, ...]:
         """The words of a page."""
-        return tuple(Word(start, end, Box(*place)) for start, end, *place in self._ask("words", number=number))
+        numbers = array("d")
+        numbers.frombytes(base64.b64decode(self._ask("words", number=number)))
+        each = iter(numbers)  # six for each word
+        return tuple(
+            Word(int(start), int(end), Box(left, top, right, bottom))
+            for start, end, left, top, right, bottom in zip(each, each, each, each, each, each, strict=True)
+        )
 
     def picture(self, number: int, side: int) -> bytes:
         """A page as a PNG file, `side` pixels along its longer side."""

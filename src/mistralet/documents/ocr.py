@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -14,34 +14,38 @@ from mistralet.errors import DocumentError
 _SIDE = 2000  # pixels of a page's longer side: small print is still read
 _POINTS = 842  # of the longer side of a page whose size nobody tells: A4's
 
-Line = tuple[Box, str]  # places in pixels
+Line = tuple[Box, str]  # a piece of text on one line; its place in pixels
 Engine = Callable[[bytes], Sequence[Line]]  # reads a PNG file
 
 
 def with_text(
-    document: Document, engine: Engine | None = None, progress: Callable[[int, int], None] = lambda _done, _all: None
+    document: Document,
+    pages: Collection[int] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    engine: Engine | None = None,
 ) -> Document:
     """The document with text and words where a page is a scan.
 
     Args:
-        engine: what reads a picture; None: RapidOCR.
+        pages: numbers of those to read, if they are scans; None: all.
         progress: told of scans that are read, and of all.
+        engine: what reads a picture; None: RapidOCR.
 
     Raises:
         DocumentError: RapidOCR is not installed.
     """
-    scans = [page.number for page in document.pages if page.is_scan]
+    scans = [page for page in document.pages if page.is_scan and (pages is None or page.number in pages)]
     if not scans:
         return document
     engine = engine or _rapidocr
     read: dict[int, tuple[str, tuple[Word, ...]]] = {}
-    for done, number in enumerate(scans):
+    for done, page in enumerate(scans):
         progress(done, len(scans))
-        read[number] = _page(engine(document.source.picture(number, _SIDE)))
+        picture = document.source.picture(page.number, _SIDE)
+        read[page.number] = _page(engine(picture), max(page.size or (_POINTS,)) / max(_size(picture)))
     progress(len(scans), len(scans))
-    pages = [_with(page, read) for page in document.pages]
     words = {number: placed for number, (_, placed) in read.items()}
-    return replace(document, pages=pages, source=_Read(document.source, words))
+    return replace(document, pages=[_with(page, read) for page in document.pages], source=_Read(document.source, words))
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,12 @@ def _with(page: Page, read: dict[int, tuple[str, tuple[Word, ...]]]) -> Page:
     return replace(page, text=read[page.number][0], is_scan=False) if page.number in read else page
 
 
-def _page(lines: Sequence[Line]) -> tuple[str, tuple[Word, ...]]:
-    """Lines from top to bottom as text, and their words: each has the share of its line that its letters have."""
-    scale = _POINTS / _SIDE
+def _page(lines: Sequence[Line], scale: float) -> tuple[str, tuple[Word, ...]]:
+    """Lines from top to bottom as text, and their words: each has the share of its line that its letters have.
+
+    Args:
+        scale: points of a pixel.
+    """
     text = ""
     words: list[Word] = []
     for row in _rows(lines):
@@ -100,6 +107,12 @@ def _rows(lines: Sequence[Line]) -> list[list[Line]]:
     return [sorted(row, key=lambda line: line[0].left) for row in rows]
 
 
+def _size(picture: bytes) -> tuple[int, int]:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(picture)).size
+
+
 def _rapidocr(picture: bytes) -> list[Line]:
     import numpy as np
     from PIL import Image
@@ -123,4 +136,4 @@ def _reader() -> Any:
         raise DocumentError(
             "Reading scans needs RapidOCR; install it with pip install 'mistralet[ocr]', or take a model with vision."
         ) from error
-    return RapidOCR()
+    return RapidOCR(params={"Global.log_level": "critical"})

@@ -6,18 +6,16 @@ It is also a program for `run_limited`, given a line of JSON and the file on its
 from __future__ import annotations
 
 import base64
-import io
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pypdfium2 import PdfPage
+from mistralet.documents.readers import pdf
+from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 SECONDS = 15  # that reading a file may take
 _MAX_CHARS = 1_000_000  # of a file's text
-_PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 
 
 @dataclass(frozen=True)
@@ -57,38 +55,17 @@ async def read_pdf(data: bytes, max_pages: int, picture_side: int | None) -> lis
 
 
 def _pages(data: bytes, max_pages: int, picture_side: int | None) -> list[dict[str, Any]]:
-    import pypdfium2
-
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        if error.err_code == _PASSWORD:
-            raise PdfError("is locked with a password; send it without one") from error
-        raise PdfError("cannot be read: it has no pages, is cut short or damaged; send it again") from error
-    count = len(document)
-    if count > max_pages:
-        raise PdfError(f"has {count} pages, but at most {max_pages} are read; send fewer")
-    left = _MAX_CHARS
-    pages = []
-    for index in range(count):
-        try:
-            page = document[index]
-            text = page.get_textpage().get_text_bounded().replace("\r\n", "\n").strip()
-            picture = None if picture_side is None else _picture(page, picture_side)
-        except pypdfium2.PdfiumError as error:
-            raise PdfError(f"cannot be read on page {index + 1}: it is damaged; send it again") from error
-        left -= len(text)
-        if left < 0:
-            raise PdfError(f"has more than {_MAX_CHARS:,} characters; send fewer pages")
-        pages.append({"text": text, "picture": picture})
-    return pages
+    return [
+        {
+            "text": page.text,
+            "picture": None if picture_side is None else _data_url(pdf.picture(data, page.number, picture_side)),
+        }
+        for page in pdf.pages(data, Limits(max_pages, _MAX_CHARS))
+    ]
 
 
-def _picture(page: PdfPage, side: int) -> str:
-    scale = side / max(*page.get_size(), 1.0)
-    file = io.BytesIO()
-    page.render(scale=scale).to_pil().convert("RGB").save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def main() -> None:
@@ -97,7 +74,7 @@ def main() -> None:
     told: dict[str, Any]
     try:
         told = {"pages": _pages(data, **json.loads(asked))}
-    except PdfError as error:
+    except UnreadableError as error:
         told = {"error": str(error)}
     sys.stdout.write(json.dumps(told))
 

@@ -1,8 +1,13 @@
-"""Word documents (DOCX), through python-docx: paragraphs and tables in order, notes at the end of their page."""
+"""Word documents (DOCX), through python-docx: paragraphs and tables in order, notes at the end of their page.
+
+Text is gathered here and not by python-docx, which leaves out what was inserted with changes tracked, and what lies in
+content controls or text boxes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from mistralet.documents.document import Page, Table
@@ -11,6 +16,17 @@ from mistralet.documents.readers.portions import portions
 from mistralet.documents.readers.unreadable import Limits
 
 _BREAK = "\f"
+# Properties; what was deleted or moved away with changes tracked; a second form of a text box for old programs.
+_LEFT_OUT = frozenset(("pPr", "rPr", "sdtPr", "tblPr", "del", "moveFrom", "Fallback"))
+_NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A paragraph, or the text of a table."""
+
+    text: str  # with a form feed for each page that begins in it
+    table: Table | None = None
 
 
 def pages(data: bytes, limits: Limits) -> list[Page]:
@@ -18,35 +34,72 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
     import docx
 
     document = opened(data, docx.Document)
-    blocks: list[str] = []
-    tables: dict[int, list[Table]] = {}  # by the block that is their text
-    for block in document.iter_inner_content():
-        if hasattr(block, "rows"):
-            table = Table(tuple(tuple(cell.text.strip() for cell in row.cells) for row in block.rows))
-            tables.setdefault(len(blocks), []).append(table)
-            blocks.append("\n".join(" | ".join(row) for row in table.rows))
-        else:
-            blocks.append(_paragraph(block))
-        limits.check(0, sum(map(len, blocks[-1:])))
-    blocks += _notes(document)
-    limits.check(0, sum(map(len, blocks)))
-    return _paged(blocks, tables, limits)
+    blocks = []
+    characters = 0
+    for block in _all_blocks(document):
+        blocks.append(block)
+        characters += len(block.text)
+        limits.check(0, characters)
+    gathered = _paged(blocks) if any(_BREAK in block.text for block in blocks) else _portioned(blocks)
+    limits.check(len(gathered), 0)
+    notes = _notes(document)
+    return [
+        Page(number, _with_notes(text, notes), tuple(block.table for block in begun if block.table))
+        for number, (text, begun) in enumerate(gathered, 1)
+    ]
+
+
+def _all_blocks(document: Any) -> Iterator[_Block]:
+    """What headers say, the document, what footers say; each once, though it is seen on every page."""
+    sections = list(document.sections)
+    yield from _edges([section.header for section in sections])
+    yield from _blocks(document.element.body, document)
+    yield from _edges([section.footer for section in sections])
+
+
+def _edges(edges: list[Any]) -> Iterator[_Block]:
+    texts = ["\n".join(block.text for block in _blocks(edge._element, edge) if block.text.strip()) for edge in edges]
+    for text in dict.fromkeys(texts):
+        yield _Block(text.replace(_BREAK, ""))
+
+
+def _blocks(element: Any, parent: Any) -> Iterator[_Block]:
+    from docx.table import Table as DocxTable
+    from docx.text.paragraph import Paragraph
+
+    for child in element.iterchildren():
+        tag = _tag(child)
+        if tag == "p":
+            yield _Block(_paragraph(Paragraph(child, parent)))
+        elif tag == "tbl":
+            table = Table(tuple(tuple(_cells(row)) for row in DocxTable(child, parent).rows))
+            yield _Block("\n".join(" | ".join(row) for row in table.rows), table)
+        elif tag not in _LEFT_OUT:
+            yield from _blocks(child, parent)
+
+
+def _cells(row: Any) -> Iterator[str]:
+    """The text of each cell; one that is merged of several is told once, followed by empty ones."""
+    last = None
+    for cell in row.cells:
+        texts = [] if cell._tc is last else [block.text.replace(_BREAK, "") for block in _blocks(cell._tc, cell)]
+        last = cell._tc
+        yield "\n".join(texts).strip()
 
 
 def _paragraph(paragraph: Any) -> str:
-    """A paragraph's text, with a form feed for each page that begins in it."""
-    pieces: list[str] = []
-    for run in paragraph.iter_inner_content():
-        for part in run.runs if hasattr(run, "runs") else [run]:
-            pieces += _run(part)
-    text = "".join(pieces)
-    is_item = (paragraph.style.name or "").startswith("List") if paragraph.style is not None else False
+    text = "".join(_text(paragraph._p))
+    properties = paragraph._p.pPr
+    is_item = properties is not None and (
+        properties.numPr is not None
+        or (paragraph.style is not None and (paragraph.style.name or "").startswith("List"))
+    )
     return f"- {text}" if is_item and text.strip() else text
 
 
-def _run(run: Any) -> Iterator[str]:
-    for child in run._r.iterchildren():
-        tag = child.tag.rpartition("}")[2]
+def _text(element: Any) -> Iterator[str]:
+    for child in element.iterchildren():
+        tag = _tag(child)
         if tag == "t":
             yield child.text or ""
         elif tag == "tab":
@@ -56,45 +109,64 @@ def _run(run: Any) -> Iterator[str]:
         elif tag == "noBreakHyphen":
             yield "-"
         elif tag in ("br", "cr"):
-            yield _BREAK if child.get(f"{{{child.nsmap['w']}}}type") == "page" else "\n"
+            yield _BREAK if _attribute(child, "type") == "page" else "\n"
+        elif tag in _NOTES:
+            yield _mark(_NOTES[tag], _attribute(child, "id"))
+        elif tag not in _LEFT_OUT:
+            yield from _text(child)
+            if tag == "p":  # of a text box
+                yield "\n"
 
 
-def _notes(document: Any) -> list[str]:
-    """Footnotes and endnotes, which python-docx does not know."""
-    notes = []
+def _tag(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _attribute(element: Any, name: str) -> str:
+    return str(element.get(f"{{{element.nsmap['w']}}}{name}"))
+
+
+def _mark(kind: str, number: str) -> str:
+    return f"[^{'e' * (kind == 'endnotes')}{number}]"
+
+
+def _notes(document: Any) -> dict[str, str]:
+    """Footnotes and endnotes, which python-docx does not know, by the mark in the text."""
+    from lxml import etree
+
+    notes = {}
     for part in document.part.package.iter_parts():
-        if part.partname.endswith(("/footnotes.xml", "/endnotes.xml")):
-            from lxml import etree
-
+        kind = str(part.partname).rpartition("/")[2].removesuffix(".xml")
+        if kind in _NOTES.values():
             root = etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
-            space = {"w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main"}
             for note in root.iterchildren():
-                text = "".join(note.xpath(".//w:t/text()", namespaces=space)).strip()
-                if text:
-                    notes.append(f"[Note] {text}")
+                text = " ".join("".join(_text(paragraph)).strip() for paragraph in note.iterchildren())
+                notes[_mark(kind, _attribute(note, "id"))] = text.strip()
     return notes
 
 
-def _paged(blocks: list[str], tables: dict[int, list[Table]], limits: Limits) -> list[Page]:
-    if not any(_BREAK in block for block in blocks):
-        texts = portions(block for block in blocks if block.strip()) or [""]
-        limits.check(len(texts), 0)
-        stated = tuple(table for each in tables.values() for table in each)
-        return [Page(number, text, stated if number == 1 else ()) for number, text in enumerate(texts, 1)]
+def _with_notes(text: str, notes: dict[str, str]) -> str:
+    return "\n\n".join([text, *(f"{mark}: {note}" for mark, note in notes.items() if note and mark in text)])
+
+
+def _portioned(blocks: list[_Block]) -> list[tuple[str, list[_Block]]]:
+    found = portions(block.text for block in blocks)
+    return [(portion.text, [blocks[place] for place in portion.paragraphs]) for portion in found] or [("", [])]
+
+
+def _paged(blocks: list[_Block]) -> list[tuple[str, list[_Block]]]:
+    """The text of each page, and the blocks that begin on it."""
     pages: list[list[str]] = [[]]
-    kept: list[list[Table]] = [[]]
-    for place, block in enumerate(blocks):
-        first, *rest = block.split(_BREAK)
+    begun: list[list[_Block]] = [[]]
+    for block in blocks:
+        first, *rest = block.text.split(_BREAK)
         pages[-1].append(first)
-        kept[-1] += tables.get(place, [])
+        begun[-1].append(block)
         for piece in rest:
             # Word notes where a page ended when it was last shown, also right after a break that says the same.
             if any(text.strip() for text in pages[-1]):
                 pages.append([])
-                kept.append([])
+                begun.append([])
             pages[-1].append(piece)
-    limits.check(len(pages), 0)
-    return [
-        Page(number, "\n\n".join(text for text in page if text.strip()), tuple(kept[number - 1]))
-        for number, page in enumerate(pages, 1)
-    ]
+    texts = ["\n\n".join(text for text in page if text.strip()) for page in pages]
+    return list(zip(texts, begun, strict=True))

@@ -18,13 +18,28 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
 
 
 def html_pages(html: str, limits: Limits) -> list[Page]:
-    """The pages of a text in HTML; all tables are told with the first."""
-    limits.check(0, len(html) // 4)
-    text = page_text(html)
+    """The pages of a text in HTML."""
+    text = page_text(html, url=None)
     texts = paged(text)
     limits.check(len(texts), len(text))
-    tables = _tables(html)
-    return [Page(number, each, tables if number == 1 else ()) for number, each in enumerate(texts, 1)]
+    tables: list[list[Table]] = [[] for _ in texts]
+    number = place = 0
+    for table in _tables(html):
+        number, place = _found(texts, number, place, table)
+        tables[number].append(table)
+    return [
+        Page(number, each, tuple(stated)) for number, (each, stated) in enumerate(zip(texts, tables, strict=True), 1)
+    ]
+
+
+def _found(texts: list[str], number: int, place: int, table: Table) -> tuple[int, int]:
+    """The text in which a table stands, and the place behind its first cell; it comes behind `place` of a text."""
+    cell = next((cell for row in table.rows for cell in row if cell), "")
+    for later in range(number, len(texts)):
+        found = texts[later].find(cell, place if later == number else 0)
+        if found >= 0:
+            return later, found + len(cell)
+    return number, place
 
 
 def _tables(html: str) -> tuple[Table, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import io
 import re
@@ -11,7 +12,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from mistralet.documents.document import Box, Page, Word
+from mistralet.documents.document import Box, Page
 from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
@@ -20,13 +21,16 @@ _FEW_LETTERS = 100  # such as a stamp on a scan, if a picture covers most of the
 _COMPRESSION = 1  # of pictures, which are used at once: a third larger than the smallest, in a fifth of the time
 _YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
-# PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line, which
-# it then does not tell, and that it does not know which letter this is.
+# PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line (it then
+# leaves out that the line ends), and that it does not know which letter this is.
 _HYPHEN = "\ufffe"
 _UNKNOWN = "\ufffd"
 _CONTROLS = str.maketrans(dict.fromkeys(map(chr, {*range(32)} - {*b"\t\n\r"}), " "))
 _WORD = re.compile(rf"[^\s{_HYPHEN}]*{_HYPHEN}|[^\s{_HYPHEN}]+")
 _SHOWN_WORD = re.compile(r"\S+")
+
+Place = tuple[float, float, float, float]  # left, top, right and bottom edge; see `Box`
+PlacedWord = tuple[int, int, float, float, float, float]  # see `Word`
 
 
 def pages(data: bytes, limits: Limits) -> list[Page]:
@@ -44,15 +48,15 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
     return read
 
 
-def words(data: bytes, number: int) -> list[Word]:
+def words(data: bytes, number: int) -> list[PlacedWord]:
     """The words of a page and their places."""
     with _page(_opened(data), number) as page, closing(page.get_textpage()) as textpage:
         text = _text(textpage)
         indices = _indices(textpage, text)
-        box = _box_of(page, textpage)
+        place = _place_of(page, textpage)
         # Both have the same words in the same order.
         return [
-            Word(*shown.span(), box(indices[word.start()], indices[word.end() - 1]))
+            (*shown.span(), *place(indices[word.start()], indices[word.end() - 1]))
             for word, shown in zip(_WORD.finditer(text), _SHOWN_WORD.finditer(_shown(text)), strict=True)
         ]
 
@@ -124,6 +128,9 @@ def _opened(data: bytes) -> Any:
         raise UnreadableError("cannot be read: it has no pages, is cut short or damaged; get it again") from error
     if not len(document):
         raise UnreadableError("has no pages; get it again")
+    # pypdfium2 complains of what is open when Python ends; what is registered last comes first.
+    atexit.unregister(_opened.cache_clear)
+    atexit.register(_opened.cache_clear)
     return document
 
 
@@ -185,29 +192,32 @@ def _is_scan(page: Any, text: str) -> bool:
     return bool(largest > width * height / 2)
 
 
-def _box_of(page: Any, textpage: Any) -> Callable[[int, int], Box]:
-    """What gives the box around the characters from one to another of the same line, by PDFium's indices."""
+def _place_of(page: Any, textpage: Any) -> Callable[[int, int], Place]:
+    """What gives the place of the characters from one to another of the same line, by PDFium's indices."""
     from pypdfium2 import raw
 
-    place = _places(page)
-    first, last = raw.FS_RECTF(), raw.FS_RECTF()
-    ask, first_pointer, last_pointer = raw.FPDFText_GetLooseCharBox, ctypes.byref(first), ctypes.byref(last)
+    on_page = _on_page(page)
+    handle, ask = textpage.raw, raw.FPDFText_GetLooseCharBox
+    boxes = (raw.FS_RECTF * 2)()
+    first, last = ctypes.byref(boxes[0]), ctypes.byref(boxes[1])
+    edges = memoryview(boxes).cast("B").cast("f")
 
-    def box(start: int, end: int) -> Box:
-        ask(textpage, start, first_pointer)
-        ask(textpage, end, last_pointer)
-        return place(
-            min(first.left, last.left),
-            min(first.bottom, last.bottom),
-            max(first.right, last.right),
-            max(first.top, last.top),
+    def place(start: int, end: int) -> Place:
+        ask(handle, start, first)
+        ask(handle, end, last)
+        left, top, right, bottom, left2, top2, right2, bottom2 = edges
+        return on_page(
+            min(left, left2),  # the last letter is the leftmost in some writings
+            min(bottom, bottom2),
+            max(right, right2),
+            max(top, top2),
         )
 
-    return box
+    return place
 
 
-def _places(page: Any) -> Callable[[float, float, float, float], Box]:
-    """What makes a box on the page as it is shown, turned and cropped, of one in the page's own coordinates.
+def _on_page(page: Any) -> Callable[[float, float, float, float], Place]:
+    """What turns a box of the page's own coordinates into one of the page as it is shown: turned and cropped.
 
     Takes the left, bottom, right and top edge; PDF measures upwards.
     """
@@ -216,10 +226,10 @@ def _places(page: Any) -> Callable[[float, float, float, float], Box]:
     shown = raw.FS_RECTF()
     raw.FPDF_GetPageBoundingBox(page, ctypes.byref(shown))
     west, south, east, north = shown.left, shown.bottom, shown.right, shown.top
-    turns: dict[int, Callable[[float, float, float, float], Box]] = {
-        0: lambda left, bottom, right, top: Box(left - west, north - top, right - west, north - bottom),
-        1: lambda left, bottom, right, top: Box(bottom - south, left - west, top - south, right - west),
-        2: lambda left, bottom, right, top: Box(east - right, bottom - south, east - left, top - south),
-        3: lambda left, bottom, right, top: Box(north - top, east - right, north - bottom, east - left),
+    turns: dict[int, Callable[[float, float, float, float], Place]] = {
+        0: lambda left, bottom, right, top: (left - west, north - top, right - west, north - bottom),
+        1: lambda left, bottom, right, top: (bottom - south, left - west, top - south, right - west),
+        2: lambda left, bottom, right, top: (east - right, bottom - south, east - left, top - south),
+        3: lambda left, bottom, right, top: (north - top, east - right, north - bottom, east - left),
     }
     return turns[raw.FPDFPage_GetRotation(page)]

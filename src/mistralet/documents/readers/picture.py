@@ -10,6 +10,8 @@ from mistralet.documents.document import Page
 from mistralet.documents.readers.unreadable import Limits, UnreadableError
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+_POINTS = 842  # of A4's longer side
+_ORIENTATION, _ON_THEIR_SIDE = 0x0112, (5, 6, 7, 8)  # of Exif
 _MOST_PIXELS = 80_000_000
 
 
@@ -18,7 +20,7 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
     image = _opened(data)
     count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
     limits.check(count, 0)
-    return [Page(number, "", is_scan=True) for number in range(1, count + 1)]
+    return [Page(number, "", is_scan=True, size=_size(image, number)) for number in range(1, count + 1)]
 
 
 def picture(data: bytes, number: int, side: int) -> bytes:
@@ -41,6 +43,19 @@ def picture(data: bytes, number: int, side: int) -> bytes:
     file = io.BytesIO()
     upright.save(file, "PNG")
     return file.getvalue()
+
+
+def _size(image: Any, number: int) -> tuple[float, float]:
+    """Width and height of a frame in points, as if its longer side were A4's: what files say of this is often wrong."""
+    try:
+        image.seek(number - 1)
+    except (OSError, EOFError, ValueError, SyntaxError) as error:
+        raise UnreadableError("cannot be read: it is cut short or damaged; get it again") from error
+    width, height = image.size
+    if image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
+        width, height = height, width
+    scale = _POINTS / max(width, height)
+    return width * scale, height * scale
 
 
 def _opened(data: bytes) -> Any:

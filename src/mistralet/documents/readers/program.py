@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+from array import array
 from dataclasses import fields
 from importlib import import_module
 from types import ModuleType
@@ -49,7 +50,8 @@ def _answer(reader: ModuleType, file: bytes, what: str, **details: Any) -> Any:
         case "pages":
             return [_told(page) for page in reader.pages(file, Limits(**details["limits"]))]
         case "words":
-            return [(word.start, word.end, *_place(word.box)) for word in reader.words(file, **details)]
+            numbers = array("d", [number for word in reader.words(file, **details) for number in word])
+            return base64.b64encode(numbers.tobytes()).decode()
         case "picture":
             return base64.b64encode(reader.picture(file, **details)).decode()
         case "marked":
@@ -63,10 +65,6 @@ def _answer(reader: ModuleType, file: bytes, what: str, **details: Any) -> Any:
 def _told(page: Page) -> dict[str, Any]:
     told = {field.name: getattr(page, field.name) for field in fields(page)}
     return told | {"tables": [table.rows for table in page.tables]}
-
-
-def _place(box: Box) -> tuple[float, float, float, float]:
-    return round(box.left, 2), round(box.top, 2), round(box.right, 2), round(box.bottom, 2)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from mistralet.documents.readers.portions import portions
 from mistralet.documents.readers.unreadable import Limits
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_HEAD = 4096  # bytes by which UTF-16 is told
 
 
 def pages(data: bytes, limits: Limits) -> list[Page]:
@@ -23,14 +24,26 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
 
 def paged(text: str) -> list[str]:
     """Text in portions; at least one."""
-    return portions(re.split(r"\n\s*\n", text.strip("\n"))) or [""]
+    return [portion.text for portion in portions(re.split(r"\n\s*\n", text.strip("\n")))] or [""]
 
 
 def decoded(data: bytes) -> str:
-    """Text of bytes: by their mark, as UTF-8, or else as Windows' Western encoding, which takes anything."""
-    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+    """Text of bytes, whichever way its lines end."""
+    return data.decode(encoding_of(data), errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding of a text: told by its mark, UTF-16 without one, UTF-8, or else Windows' Western one."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return name
+    head = data[:_HEAD]
+    # Every second byte of UTF-16 is zero where letters are Western.
+    for name, zeros, letters in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        if zeros.count(0) > len(zeros) * 0.7 and letters.count(0) == 0:
+            return name
     try:
-        text = data.decode(encoding)
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        return "cp1252"
+    return "utf-8"

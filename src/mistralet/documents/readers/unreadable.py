@@ -19,6 +19,6 @@ class Limits:
     def check(self, pages: int, characters: int) -> None:
         """Raises `UnreadableError` if that is too much."""
         if pages > self.pages:
-            raise UnreadableError(f"has more than {self.pages:,} pages; give fewer of them")
+            raise UnreadableError(f"has {pages:,} pages, but at most {self.pages:,} are read; split it")
         if characters > self.characters:
-            raise UnreadableError(f"has more than {self.characters:,} characters of text; give a part of it")
+            raise UnreadableError(f"has more than {self.characters:,} characters of text; split it")

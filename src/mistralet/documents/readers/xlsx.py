@@ -38,6 +38,8 @@ def _shown(value: Any) -> str:
     """A value as text: dates in ISO 8601, whole numbers without a fraction."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).upper()
     if isinstance(value, datetime):
         return (value.date() if value.time() == time() else value).isoformat()
     if isinstance(value, date | time):
