@@ -24,6 +24,7 @@ from mistralet.cli.list_models import list_models
 from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
 from mistralet.cli.serve import serve
+from mistralet.cli.summarize import summarize
 from mistralet.errors import MistraletError
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -31,6 +32,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "agent": agent,
     "ask": ask,
     "extract": extract,
+    "summarize": summarize,
     "compare": compare,
     "generate": generate,
     "serve": serve,

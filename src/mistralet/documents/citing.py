@@ -59,14 +59,20 @@ class Citer:
         return Statement(text, () if chosen is None else (cited(chosen),))
 
     def nearest(self, question: str) -> list[Citation]:
-        """The passages on different pages that share most with a question: where to look if an answer is doubted."""
-        shares = [(support(question, passage, self._index)[0], place) for place, passage in enumerate(self._passages)]
-        found: dict[tuple[str, int], Citation] = {}
-        for share, place in sorted(shares, key=lambda each: (-each[0], each[1])):
-            passage = self._passages[place]
-            if share > 0 and len(found) < _NEAREST:
-                found.setdefault((passage.document.name, passage.page.number), cited(passage))
-        return list(found.values())
+        """On each of the pages that fit a question best, the passage that shares most words with it.
+
+        They tell where to look if an answer is doubted.
+        """
+        by_page: dict[int, list[Passage]] = {}
+        for passage in self._passages:
+            by_page.setdefault(id(passage.page), []).append(passage)
+        found: list[Citation] = []
+        for _, page in self._index.pages(question):
+            own = by_page.get(id(page))
+            if own and len(found) < _NEAREST:
+                shares = [support(question, passage, self._index)[0] for passage in own]
+                found.append(cited(own[shares.index(max(shares))]))
+        return found
 
     async def _chosen(self, text: str, likely: Sequence[Passage]) -> Passage | None:
         """The passage that the model takes for the source of a statement; None if it takes none."""

@@ -12,8 +12,8 @@ from mistralet.documents.passages import Passage, passages
 from mistralet.documents.words import language_of, stems
 
 _K1, _B = 1.2, 0.75  # of BM25
-_WINDOW = 3  # passages that are looked at together: an answer often stands beside the words that name its subject
-_PAGE_WEIGHT = 0.3  # of what the page as a whole says, beside its best window
+_WINDOW = 5  # passages that are looked at together: an answer often stands beside the words that name its subject
+_PAGE_WEIGHT = 1.0  # of what the page as a whole says, beside its best window
 
 
 class Index:
