@@ -46,7 +46,7 @@ def test_what_does_not_fit_is_read_in_parts_and_these_are_put_together() -> None
     assert events[0] == Planned("6 pages: read in 3 parts, then put together.")
     *parts, last = texts(model)
     assert len(parts) == 3
-    assert "(summary of pages 1 to 2)\nshort words" in last
+    assert "(summary of pages 1 to 2)]\nshort words" in last
     assert last.endswith("in about 20 words.")
 
 
