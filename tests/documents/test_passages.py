@@ -26,6 +26,8 @@ def parts(text: str) -> list[str]:
         ("Head\n\nBody text", ["Head", "Body text"]),
         ("He said “Go.” Then left.", ["He said “Go.”", "Then left."]),
         ("¿Qué? ¡Sí! Él.", ["¿Qué?", "¡Sí!", "Él."]),
+        ("Safety\nWear gloves at all times. Then go.", ["Safety", "Wear gloves at all times.", "Then go."]),
+        ("Manual\nPage 3\nthe rest of it", ["Manual", "Page 3\nthe rest of it"]),
         ("", []),
         (" \n ", []),
     ],

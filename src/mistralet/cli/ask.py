@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, read_stdin, start_early
 from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
 from mistralet.errors import UsageError
 
 if TYPE_CHECKING:
-    from mistralet.documents import Document
+    from mistralet.documents import Citation, Document
     from mistralet.documents.ask import Answer
 
 
@@ -59,15 +60,18 @@ def ask(
 def _show_sources(answer: Answer) -> None:
     sys.stdout.write("\n")
     sys.stdout.flush()
+    sources: dict[Citation, list[int]] = {}
     for number, statement in enumerate(answer.statements, 1):
         for citation in statement.citations:
-            where = f"{citation.document}, page {citation.page}"
-            quote = " ".join(citation.quote.split())
-            messages.print(f"\\[{number}] {where}: ", style="cyan", end="")
-            messages.print(f"“{quote}”", style="dim", soft_wrap=True, markup=False)
-        if not statement.citations and len(answer.statements) > 1:
-            messages.print(f"\\[{number}] no source found", style="yellow")
-    if not any(statement.citations for statement in answer.statements):
+            sources.setdefault(citation, []).append(number)
+    for citation, numbers in sources.items():
+        where = f"{citation.document}, page {citation.page}: "
+        messages.print(f"\\[{', '.join(map(str, numbers))}] {escape(where)}", style="cyan", end="")
+        messages.print(f"“{' '.join(citation.quote.split())}”", style="dim", soft_wrap=True, markup=False)
+    unsupported = [str(number) for number, each in enumerate(answer.statements, 1) if not each.citations]
+    if unsupported and sources:
+        messages.print(f"\\[{', '.join(unsupported)}] no source found", style="yellow")
+    if not sources:
         messages.print("No source was found in the pages that were read.", style="yellow")
     if answer.nearest:
         places = ", ".join(f"{citation.document} page {citation.page}" for citation in answer.nearest)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from mistralet.documents.document import Document, Page
 
+_HEADING = 60  # characters of a line that may be one, at most
 _LONGEST = 400  # characters of a passage; tables have no full stops
-# Between sentences: behind a full stop before a capital or a number, or at an empty line.
-_BORDER = re.compile(r"(?<=[.!?…])[\"”»)]?\s+(?=[\"“„«(]?[\dA-ZÀ-ÖØ-ÞĀ-Ž¿¡])|\n\s*\n")
+# Between sentences: behind a full stop before a capital or a number, at an empty line, or at the end of a short one.
+_BORDER = re.compile(
+    r"(?<=[.!?…])[\"”»)]?\s+(?=[\"“„«(]?[\dA-ZÀ-ÖØ-ÞĀ-Ž¿¡])|\n\s*\n|(?P<line>(?<=[^.!?…,;:\s-])[^\S\n]*\n(?=[\dA-ZÀ-Þ]))"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|e\.g|i\.e|z\.B|Nr|No|Art|Abs|art|cf|vgl|bzw|ca|Mr|Mrs|Dr|St|Inc|Ltd)|^\s*\d+)\.$"
 )
@@ -37,11 +40,15 @@ def passages(document: Document, page: Page) -> list[Passage]:
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """From where to where each sentence of a text goes."""
+    """From where to where each sentence of a text goes; a heading, or a line of a header, is one of its own."""
     found = []
     start = 0
     for border in _BORDER.finditer(text):
-        if "\n\n" not in re.sub(r"[^\S\n]", "", border[0]) and _ABBREVIATION.search(text[start : border.start()]):
+        before = text[start : border.start()]
+        if border["line"] is not None:
+            if len(before.rpartition("\n")[2]) > _HEADING or not before[:1].isalnum():
+                continue
+        elif "\n\n" not in re.sub(r"[^\S\n]", "", border[0]) and _ABBREVIATION.search(before):
             continue
         found.append((start, border.start() + len(border[0]) - len(border[0].lstrip('"”»)'))))
         start = border.end()
