@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test unit conformance lint types web web-check clean
+.PHONY: demo test unit conformance chaos lint types web web-check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/mistralet demo
@@ -17,6 +17,10 @@ unit: $(VENV)/.installed-test
 # Other people's clients against a running server; about a minute and 200 MB of packages.
 conformance: $(VENV)/.installed-conformance
 	$(BIN)/pytest -p no:langsmith_plugin tests/conformance
+
+# A server under load whose worker is killed, whose disks are full, whose clock jumps; a minute or two.
+chaos: $(VENV)/.installed-test
+	$(BIN)/pytest --capture=no tests/chaos
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from queue import Full, Queue
 from threading import Event, Thread
@@ -50,9 +49,12 @@ class LogWriter(logging.Handler):
         return self.format(logging.LogRecord(*args, exc_info=None))
 
     def _write(self) -> None:
+        begin = ""
         while (line := self._lines.get()) is not None:
-            # A log that cannot be written (a full disk, a closed pipe) is no reason to end.
-            with contextlib.suppress(OSError, ValueError):
-                self._target.write(line + "\n")
+            try:
+                self._target.write(f"{begin}{line}\n")
                 self._target.flush()
+                begin = ""
+            except (OSError, ValueError):  # a full disk, a closed pipe: no reason to end
+                begin = "\n"  # the line before may be half there
         self._ended.set()
