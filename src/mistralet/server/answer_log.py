@@ -28,5 +28,7 @@ def answer_log(service: Service, scope: Scope, request: Request) -> Callable[[St
         if output.finish_reason is not None:
             facts["output_tokens"] = facts.get("output_tokens", 0) + output.stats.output_tokens
             facts.setdefault("finish_reasons", []).append(output.finish_reason)
+            facts.setdefault("queue_seconds", round(output.stats.queue_seconds, 4))
+            facts.setdefault("first_token_seconds", round(output.stats.time_to_first_token, 4))
 
     return hear

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,15 +21,20 @@ from mistralet.server.limits import BodyLimit, RateLimit, Rates
 from mistralet.server.logs import ErrorGuard, RequestLog
 from mistralet.server.page import add_page, page_files
 from mistralet.server.service import Service
+from mistralet.server.tracing import Traces
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 _ENDPOINTS = (chat, completions, responses, messages, embeddings, models, tokens, health, metrics)
 
 
-def create_app(service: Service, keys: Keys) -> FastAPI:
+def create_app(service: Service, keys: Keys, traces: TracerProvider | None = None) -> FastAPI:
     """The ASGI application that serves a model.
 
     Args:
         keys: of those who may call; none: everybody who can reach it.
+        traces: makes a span for each request.
     """
     settings = service.settings
     files = page_files()
@@ -39,6 +45,8 @@ def create_app(service: Service, keys: Keys) -> FastAPI:
         service.close()
 
     guards = [Middleware(RequestLog, metrics=service.metrics)]
+    if traces is not None:
+        guards.append(Middleware(Traces, traces=traces, model=service.name))
     if settings.cors_origins:
         guards.append(
             Middleware(

@@ -27,6 +27,7 @@ from mistralet.server.figures import Metrics
 from mistralet.server.logs import log_to
 from mistralet.server.service import Service
 from mistralet.server.settings import Settings
+from mistralet.server.tracing import exporting, finish
 from mistralet.tokenizer import Tokenizer
 
 _POLL = 0.05  # seconds
@@ -68,13 +69,14 @@ async def serve(
     """
     log_to()
     metrics = Metrics()
+    traces = exporting(settings.otlp_endpoint) if settings.otlp_endpoint else None
     reading = asyncio.create_task(asyncio.to_thread(_tokenizer, spec.path))
     try:
         async with AsyncEngine.start(spec, progress, metrics.hear) as engine:
             tokenizer, chat = await reading
             service = Service(engine, tokenizer, chat, name, int(time.time()), settings, metrics)
             config = uvicorn.Config(
-                create_app(service, keys),
+                create_app(service, keys, traces),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -89,6 +91,8 @@ async def serve(
             server.when_ready(on_ready)
             await server.serve([bound])
     finally:
+        if traces is not None:
+            await asyncio.to_thread(finish, traces)
         reading.cancel()
         with suppress(BaseException):
             await reading

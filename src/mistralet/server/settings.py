@@ -63,6 +63,7 @@ class Settings:
     fetch_seconds: float = _setting(10.0, "that getting one image may take", least=0.1)
     file_folders: tuple[Path, ...] = _setting((), "requests may name image files in these folders")
 
+    otlp_endpoint: str | None = _setting(None, "address of an OpenTelemetry collector that gets traces; none: none")
     log_prompts: bool = _setting(False, "write prompts and answers into the log")
     grace_seconds: float = _setting(30.0, "that requests get to end when the server is told to", least=0)
 
