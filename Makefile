@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test unit conformance chaos lint types web web-check clean
+.PHONY: demo test unit slow conformance chaos lint types web web-check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/mistralet demo
@@ -13,6 +13,10 @@ test: lint types unit
 
 unit: $(VENV)/.installed-test
 	$(BIN)/pytest --numprocesses 2
+
+# RapidOCR itself on pictures of text; 100 MB of packages.
+slow: $(VENV)/.installed-slow
+	$(BIN)/pytest tests/slow
 
 # Other people's clients against a running server; about a minute and 200 MB of packages.
 conformance: $(VENV)/.installed-conformance
@@ -54,6 +58,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard nat
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "Installing the test tools ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-slow: $(VENV)/.installed-test
+	@echo "Installing what reads scans ..."
+	@$(PIP) --editable '.[ocr]'
 	@touch $@
 
 $(VENV)/.installed-conformance: $(VENV)/.installed-test

@@ -38,7 +38,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("mistralet ", {*VERBS, "kv"}),
+        ("mistralet ", {*VERBS, "kv", "eval"}),
         ("mistralet pl", {"plan"}),
         ("mistralet serve --kv-t", {"--kv-type", "--kv-tokens"}),
         ("mistralet kv re", {"remove"}),

@@ -198,3 +198,31 @@ def test_limits_are_held() -> None:
     limits = DocumentLimits(pages=2, characters=50)
     assert len(open_bytes(pdf("a", "b"), "x.pdf", limits).pages) == 2
     assert len(open_bytes(mail({"a.txt": b"1\f2", "b.txt": b"1"}), "m.eml", replace(limits, characters=999)).pages) == 2
+
+
+def test_html_has_neither_links_nor_what_is_hidden() -> None:
+    html = (
+        b"<!doctype html><p>The <a href='https://site.example/x'>notice period</a> is short.</p>"
+        b"<p style='color: red; DISPLAY:none'>not this</p><div hidden>nor this</div><p onclick='steal()'>End</p>"
+    )
+    assert texts(open_bytes(html, "a.html")) == ["The notice period is short.\n\nEnd"]
+
+
+def test_tables_of_html_stand_with_their_portion() -> None:
+    rows = "".join(f"<p>{name} {'words ' * 450}</p><table><tr><td>{name} cell</table>" for name in ("one", "two"))
+    pages = open_bytes(f"<!doctype html>{rows}".encode(), "a.html").pages
+    found = [(page.text, table.rows[0][0]) for page in pages for table in page.tables]
+    assert [cell for _, cell in found] == ["one cell", "two cell"]
+    assert all(cell in text for text, cell in found)
+
+
+def test_the_characters_of_a_mail_and_what_is_attached_are_counted_together() -> None:
+    limits = DocumentLimits(characters=200)
+    document = open_bytes(mail({"a.txt": b"a" * 60, "b.txt": b"b" * 60}), "m.eml", limits)
+    assert [page.label for page in document.pages] == ["e-mail", "a.txt"]
+    assert "[Attachment not read: b.txt has more than" in document.page(1).text
+
+
+def test_pictures_of_long_texts_are_bounded() -> None:
+    picture = open_bytes(b"\n".join([b"line"] * 50_000) + b"\f", "a.txt").source.picture(1, 300)
+    assert size_of(picture) == (212, 300)

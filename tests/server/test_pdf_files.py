@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from mistralet.server import pdf_pages
+from mistralet.server.auth import Keys
 from mistralet.server.pdf_files import with_pages
+from mistralet.server.settings import Settings
+from mistralet.tokenizer import Tokenizer
 from support.pdf_files import locked_pdf, pdf, pdf_url
-from support.scripted import Caller, NewCaller, ScriptedEngine
+from support.random_models import TEXT_AND_VISION
+from support.scripted import Caller, NewCaller, ScriptedEngine, says, scripted_service
 
 TWO = pdf("Invoice 4711", "Total 12 EUR")
 READ = ["[a.pdf, page 1 of 2]\nInvoice 4711\n", "[a.pdf, page 2 of 2]\nTotal 12 EUR\n"]
@@ -87,6 +91,25 @@ def test_a_model_with_vision_sees_each_page_too(seeing_caller: Caller) -> None:
     parts = asyncio.run(with_pages(seeing_caller.service, given))[0]["content"]
     assert [part["type"] for part in parts] == ["text", "text", "image_url", "text", "image_url"]
     assert parts[3]["text"] == "[a.pdf, page 2 of 2]\n\n"
+
+
+def test_pages_do_not_count_as_images_of_the_request(new_caller: NewCaller, tiny_tokenizer: Tokenizer) -> None:
+    body = chat(file_part(pdf_url(pdf(*["text"] * 5))))
+    messages = body["messages"]
+    caller = new_caller(max_images=2)
+    asked = asyncio.run(with_pages(caller.service, messages))
+    assert sum(part["type"] == "text" for part in asked[0]["content"]) == 6
+    settings = Settings(max_images=2)
+    service = scripted_service(tiny_tokenizer, says("I see", tiny_tokenizer), settings, TEXT_AND_VISION.vision)
+    answer = Caller(service, Keys(()))("POST", "/v1/chat/completions", json=body)
+    assert "images" not in answer.text
+
+
+def test_a_page_without_text_is_told_to_a_model_without_vision(new_caller: NewCaller) -> None:
+    caller = new_caller()
+    given = chat(file_part(pdf_url(pdf("One", ""))))["messages"]
+    parts = asyncio.run(with_pages(caller.service, given))[0]["content"]
+    assert parts[2]["text"] == "[a.pdf, page 2 of 2]\n[This page is a picture, which this model does not read.]\n"
 
 
 def test_a_page_of_any_size_becomes_a_picture_of_bounded_size() -> None:

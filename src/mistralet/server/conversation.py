@@ -123,22 +123,32 @@ async def _turn(service: Service, asked: Asked) -> Turn:
         raise chat
     check_count("messages", asked.messages, settings.max_messages, "messages")
     check_count("tools", asked.tools or (), settings.max_tools, "tools")
+    own = _pictures(asked.messages)
     asked = replace(asked, messages=await with_pages(service, asked.messages))
+    pages = _pictures(asked.messages) - own  # bounded by `max_pages`
     images = await linked_images(service, asked.messages)
 
     def make() -> Turn:
-        request = _request(asked, images, settings)
+        request = _request(asked, images, settings, settings.max_images + pages)
         return Turn(chat, request, asked.params, asked.constraint, repetition=asked.repetition, priority=asked.priority)
 
     return await service.in_thread(make)
 
 
-def _request(asked: Asked, images: dict[str, bytes], settings: Settings) -> ChatRequest:
+def _pictures(messages: list[dict[str, Any]]) -> int:
+    contents = [message.get("content") for message in messages]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return sum(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
+
+
+def _request(asked: Asked, images: dict[str, bytes], settings: Settings, most_images: int) -> ChatRequest:
     tools = tools_from_json(asked.tools)
     for index, tool in enumerate(tools):
         check_schema(f"tools[{index}].function.parameters", tool.parameters, settings)
     messages = messages_from_json(asked.messages, images)
-    _check_images([part for message in messages for part in message.parts if isinstance(part, ImagePart)], settings)
+    pictures = [part for message in messages for part in message.parts if isinstance(part, ImagePart)]
+    check_count("messages", pictures, most_images, "images")
+    _check_images(pictures, settings)
     return ChatRequest(
         messages,
         tools,
@@ -149,7 +159,6 @@ def _request(asked: Asked, images: dict[str, bytes], settings: Settings) -> Chat
 
 
 def _check_images(images: list[ImagePart], settings: Settings) -> None:
-    check_count("messages", images, settings.max_images, "images")
     for number, image in enumerate(images, start=1):
         if len(image.data) > settings.max_image_bytes:
             raise ApiError(

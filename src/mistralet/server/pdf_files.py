@@ -63,7 +63,8 @@ async def _pages(service: Service, part: Part, place: str, max_pages: int) -> li
         raise ApiError(400, f"{shown[:1].upper()}{shown[1:]} {error}.", place) from error
     parts: list[Part] = []
     for number, page in enumerate(pages, start=1):
-        parts.append({"type": "text", "text": f"[{shown}, page {number} of {len(pages)}]\n{page.text}\n"})
+        text = page.text or ("" if vision else "[This page is a picture, which this model does not read.]")
+        parts.append({"type": "text", "text": f"[{shown}, page {number} of {len(pages)}]\n{text}\n"})
         if page.picture is not None:
             parts.append({"type": "image_url", "image_url": {"url": page.picture}})
     return parts
