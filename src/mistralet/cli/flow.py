@@ -69,7 +69,8 @@ async def show_flow(events: AsyncGenerator[FlowEvent | Result, None], shows_text
 
     result: Result | None = None
     tasks: dict[str, TaskID] = {}
-    with progress_bar() as bar:
+    bar = progress_bar()
+    try:
         async for event in events:
             match event:
                 case Planned(plan):
@@ -78,11 +79,15 @@ async def show_flow(events: AsyncGenerator[FlowEvent | Result, None], shows_text
                     if stage not in tasks:
                         tasks[stage] = bar.add_task(stage)
                     bar.update(tasks[stage], completed=done, total=total, visible=done < total)
+                    bar.start()
                 case TextDelta(text):
                     if shows_text:
+                        bar.stop()  # while it runs, standard output is its own
                         sys.stdout.write(harmless(text))
                         sys.stdout.flush()
                 case _:
                     result = event
+    finally:
+        bar.stop()
     assert result is not None
     return result

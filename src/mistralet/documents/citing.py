@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from mistralet.chat import ChatModel, ChatRequest, Message, Reply
 from mistralet.documents.document import Document, Page
-from mistralet.documents.passages import Passage, passages, sentences
+from mistralet.documents.passages import Passage, passages
 from mistralet.documents.quotes import Citation, boxes_of
-from mistralet.documents.search import Index, support
+from mistralet.documents.search import Index
+from mistralet.documents.words import stems
 from mistralet.engine.sampling import SamplingParams
 
 _CERTAIN = 0.6  # of a statement's words in a passage: it is the source
@@ -34,27 +35,23 @@ class Citer:
         self._model = model
         self._index = index
         self._passages = [passage for document, page in pages for passage in passages(document, page)]
-
-    async def statements(self, text: str, question: str = "") -> list[Statement]:
-        """The sentences of a text with their sources.
-
-        Args:
-            question: what the text answers; its words tell between passages that fit alike.
-        """
-        return [await self.statement(text[start:end], question) for start, end in sentences(text)]
+        self._stems = [frozenset(stems(passage.text, index.language)) for passage in self._passages]
 
     async def statement(self, text: str, question: str = "") -> Statement:
-        """A sentence with its source."""
-        ranked = sorted(
-            ((*support(text, passage, self._index, question), place) for place, passage in enumerate(self._passages)),
-            key=lambda each: (-(each[0] + each[1]), each[2]),
-        )
-        if not ranked or ranked[0][0] <= 0:
+        """A sentence with its source.
+
+        Args:
+            question: what the sentence answers; its words tell between passages that fit alike.
+        """
+        own = frozenset(stems(text, self._index.language))
+        both = own | frozenset(stems(question, self._index.language))
+        fits = [(self._index.share(own, there), self._index.share(both, there)) for there in self._stems]
+        ranked = sorted(range(len(fits)), key=lambda place: (-sum(fits[place]), place))
+        if not ranked or fits[ranked[0]][0] <= 0:
             return Statement(text)
-        own, _, place = ranked[0]
-        if own >= _CERTAIN:
-            return Statement(text, (cited(self._passages[place]),))
-        likely = [self._passages[place] for own, both, place in ranked[:_CANDIDATES] if max(own, both) >= _LIKELY]
+        if fits[ranked[0]][0] >= _CERTAIN:
+            return Statement(text, (cited(self._passages[ranked[0]]),))
+        likely = [self._passages[place] for place in ranked[:_CANDIDATES] if max(fits[place]) >= _LIKELY]
         chosen = await self._chosen(text, likely) if likely else None
         return Statement(text, () if chosen is None else (cited(chosen),))
 
@@ -63,15 +60,16 @@ class Citer:
 
         They tell where to look if an answer is doubted.
         """
-        by_page: dict[int, list[Passage]] = {}
-        for passage in self._passages:
-            by_page.setdefault(id(passage.page), []).append(passage)
+        asked = frozenset(stems(question, self._index.language))
+        by_page: dict[int, list[int]] = {}
+        for place, passage in enumerate(self._passages):
+            by_page.setdefault(id(passage.page), []).append(place)
         found: list[Citation] = []
         for _, page in self._index.pages(question):
             own = by_page.get(id(page))
             if own and len(found) < _NEAREST:
-                shares = [support(question, passage, self._index)[0] for passage in own]
-                found.append(cited(own[shares.index(max(shares))]))
+                best = max(own, key=lambda place: self._index.share(asked, self._stems[place]))
+                found.append(cited(self._passages[best]))
         return found
 
     async def _chosen(self, text: str, likely: Sequence[Passage]) -> Passage | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from mistralet.documents.document import Document, Page
-from mistralet.documents.passages import Passage, passages
+from mistralet.documents.passages import passages
 from mistralet.documents.words import language_of, stems
 
 _K1, _B = 1.2, 0.75  # of BM25
@@ -49,18 +49,10 @@ class Index:
         """How much a word says: the rarer among the passages, the more."""
         return self._windows.weight(stem)
 
-
-def support(statement: str, passage: Passage, index: Index, hint: str = "") -> tuple[float, float]:
-    """How much of what a statement says stands in a passage, and the same with the words of `hint`, from 0 to 1."""
-    there = set(stems(passage.text, index.language))
-    own = set(stems(statement, index.language))
-    both = own | set(stems(hint, index.language))
-    return _share(own, there, index), _share(both, there, index)
-
-
-def _share(wanted: set[str], there: set[str], index: Index) -> float:
-    whole = sum(map(index.weight, wanted))
-    return sum(index.weight(stem) for stem in wanted & there) / whole if whole else 0.0
+    def share(self, wanted: Set[str], there: Set[str]) -> float:
+        """How much of what some words say others say, too, from 0 to 1."""
+        whole = sum(map(self.weight, wanted))
+        return sum(self.weight(stem) for stem in wanted & there) / whole if whole else 0.0
 
 
 @dataclass
