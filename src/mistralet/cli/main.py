@@ -23,6 +23,7 @@ from mistralet.cli.kv import app as kv
 from mistralet.cli.list_models import list_models
 from mistralet.cli.plan import plan
 from mistralet.cli.pull import pull
+from mistralet.cli.report import report
 from mistralet.cli.serve import serve
 from mistralet.cli.summarize import summarize
 from mistralet.errors import MistraletError
@@ -34,6 +35,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "extract": extract,
     "summarize": summarize,
     "compare": compare,
+    "report": report,
     "generate": generate,
     "serve": serve,
     "plan": plan,

@@ -7,11 +7,12 @@ import io
 import zipfile
 from typing import Any
 
+from mistralet.documents.pdf_fonts import FONT
 from mistralet.documents.readers.pdf import pages as pdf_pages
 from mistralet.documents.readers.unreadable import Limits
 from mistralet.errors import DocumentError
 from mistralet.evals.corpus.contract_data import CONTRACTS, Clauses, Contract
-from mistralet.evals.corpus.sheets import FONT, Flow, new_page, pdf_of, space, table, text
+from mistralet.evals.corpus.sheets import Flow, new_page, pdf_of, space, table, text
 from mistralet.evals.corpus.truth import Change, Fact, FileTruth
 
 _LIMITS = Limits(pages=100, characters=1_000_000)

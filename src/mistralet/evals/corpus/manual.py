@@ -5,8 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from mistralet.documents.pdf_fonts import BOLD, FONT
 from mistralet.evals.corpus.manual_data import DETAILS, GENERAL, PAGES, PARTS
-from mistralet.evals.corpus.sheets import BOLD, FONT, Flow, new_page, pdf_of, table, text
+from mistralet.evals.corpus.sheets import Flow, new_page, pdf_of, table, text
 from mistralet.evals.corpus.truth import FileTruth, Question
 
 _NAME = "manual.pdf"

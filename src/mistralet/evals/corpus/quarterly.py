@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from mistralet.evals.corpus.sheets import FONT, Flow, new_page, pdf_of, space, styles, table, text
+from mistralet.documents.pdf_fonts import FONT
+from mistralet.evals.corpus.sheets import Flow, new_page, pdf_of, space, styles, table, text
 from mistralet.evals.corpus.truth import FileTruth, Question
 
 _NAME = "quarterly-report.pdf"

@@ -5,13 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from mistralet.errors import DocumentError
-
-FONT, BOLD, ITALIC = "Vera", "Vera-Bold", "Vera-Italic"
-_FILES = {FONT: "Vera.ttf", BOLD: "VeraBd.ttf", ITALIC: "VeraIt.ttf"}
+from mistralet.documents.pdf_fonts import BOLD, FONT, ITALIC, register_fonts
 
 Flow = list[Any]  # reportlab's flowables
 Decorate = Callable[[Any, Any], None]  # draws header and footer: canvas and template
@@ -41,18 +37,9 @@ def pdf_of(flow: Flow, title: str, decorate: Decorate = lambda _canvas, _templat
 @cache
 def styles() -> dict[str, Any]:
     """Paragraph styles by name."""
-    try:
-        import reportlab
-        from reportlab.lib.styles import ParagraphStyle
-        from reportlab.pdfbase import pdfmetrics
-        from reportlab.pdfbase.ttfonts import TTFont
-    except ImportError as error:
-        raise DocumentError(
-            "The corpus needs reportlab; install it with pip install 'mistralet[documents]'."
-        ) from error
-    fonts = Path(reportlab.__file__).parent / "fonts"
-    for name, file in _FILES.items():
-        pdfmetrics.registerFont(TTFont(name, str(fonts / file)))
+    register_fonts()
+    from reportlab.lib.styles import ParagraphStyle
+
     body = ParagraphStyle("body", fontName=FONT, fontSize=9.5, leading=13.5, spaceAfter=6)
     return {
         "body": body,
