@@ -19,6 +19,7 @@ from bench.bars import Chapter, Figure
 from bench.command import at_least_one, run_command
 from bench.report import Row
 from mistralet.documents.opening import open_document
+from mistralet.errors import UsageError
 from mistralet.evals.corpus.manual import make_manual
 
 _PEERS = ("pymupdf", "pdfplumber")
@@ -40,9 +41,7 @@ def main(
             for what, seconds in _measured(path).items():
                 ours[what].append(seconds)
             for peer in _PEERS if peer_python else ():
-                command = [str(peer_python), runner.__file__, peer, str(path)]
-                told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                for what, seconds in told.items():
+                for what, seconds in _measured_by(peer, str(peer_python), path).items():
                     theirs[peer][what].append(seconds)
     names = {"text": "text of 300 pages", "words": "places of all words", "pictures": f"{_PICTURES} pages as pictures"}
     figures = []
@@ -53,7 +52,7 @@ def main(
             figures.append(Figure(Row(name, "s", ours[what], against, lower_is_better=True), peer))
     notes = [
         f"Medians of {rounds} rounds, in turn. Ours begin a process that is limited in time and memory, and read the "
-        "text before they look for places; the peers read in a process whose start is not counted, and the text first. "
+        "text before they look for places; the peers read in a process whose start is not counted. "
         f"Pictures are PNG files of {_SIDE} pixels."
     ]
     Chapter("A PDF of 300 pages", figures, notes).show(Console(width=160, highlight=False))
@@ -69,6 +68,23 @@ def _measured(path: Path) -> dict[str, float]:
     for number in range(1, _PICTURES + 1):
         document.source.picture(number, _SIDE)
     return {"text": read - begun, "words": placed - begun, "pictures": time.perf_counter() - placed}
+
+
+def _measured_by(peer: str, python: str, path: Path) -> dict[str, float]:
+    try:
+        ended = subprocess.run([python, runner.__file__, peer, str(path)], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UsageError(
+            f"{python}: cannot be run ({error.strerror or error}); name a Python with --peer-python."
+        ) from error
+    if ended.returncode:
+        reason = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        raise UsageError(
+            f"{peer} failed in {python} ({reason.rstrip('.')}); install it with '{python} -m pip install {peer}', or "
+            "name a Python that has it with --peer-python."
+        )
+    seconds: dict[str, float] = json.loads(ended.stdout)
+    return seconds
 
 
 def _long() -> bytes:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 _PICTURES = 20  # pages that are rendered
@@ -15,6 +16,7 @@ _SIDE = 1000  # pixels
 def main() -> None:
     """`python runner_documents.py LIBRARY FILE`: seconds for text, words and pictures."""
     library, path = sys.argv[1:]
+    import_module(library)  # takes a second, which is not reading
     work: dict[str, Callable[[str, str], Any]] = {"pymupdf": _pymupdf, "pdfplumber": _pdfplumber}
     told = {}
     for what in ("text", "words", "pictures"):
@@ -36,9 +38,9 @@ def _pymupdf(path: str, what: str) -> Any:
 
 
 def _png(page: Any) -> bytes:
-    scale = _SIDE / max(page.rect.width, page.rect.height)
     import pymupdf
 
+    scale = _SIDE / max(page.rect.width, page.rect.height)
     data: bytes = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale)).tobytes("png")
     return data
 

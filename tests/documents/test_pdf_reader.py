@@ -139,3 +139,31 @@ def test_pictures_have_the_side_asked_for(size: tuple[int, int]) -> None:
     picture = Image.open(io.BytesIO(reader.picture(pdf("", size=size), 1, 300)))
     assert max(picture.size) == 300
     assert min(picture.size) >= 1
+
+
+def test_what_a_form_was_filled_with_is_read_and_seen() -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(50, 250, "Name:")
+        canvas.acroForm.textfield(name="name", value="Ada Lovelace", x=100, y=240, width=150, height=20)
+
+    data = drawn(draw)
+    assert only_page(data).text == "Name:\nAda Lovelace"
+    _, (_, _, left, top, right, bottom), _ = reader.words(data, 1)
+    inside = (
+        Image.open(io.BytesIO(reader.picture(data, 1, 400)))
+        .convert("L")
+        .crop((int(left), int(top), int(right), int(bottom)))
+    )
+    assert inside.getextrema()[0] < 100
+    assert b"/Widget" in reader.marked(data, [])  # a copy for people stays a form
+
+
+@pytest.mark.parametrize(("colour", "mode"), [((0, 0, 0), "L"), ((0, 0, 1), "RGB")])
+def test_pictures_have_colours_where_the_page_has(colour: tuple[int, int, int], mode: str) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFillColorRGB(*colour)
+        canvas.rect(50, 50, 100, 100, stroke=0, fill=1)
+
+    picture = Image.open(io.BytesIO(reader.picture(drawn(draw), 1, 400)))
+    assert picture.mode == mode
+    assert picture.convert("RGB").getpixel((100, 200)) == tuple(255 * part for part in colour)
