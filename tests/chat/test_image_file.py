@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mistralet.chat.image_file import MAX_PIXELS, decode_image
+from mistralet.chat.image_file import MAX_FRAMES, MAX_PIXELS, decode_image, frame_count, image_size, media_type, upright
 from mistralet.errors import ImageError
 from support.pictures import as_bytes, noise
 
@@ -110,3 +111,65 @@ def test_only_the_first_bytes_of_a_file(magic: bytes) -> None:
 def test_an_image_too_large_to_decode(width: int, height: int) -> None:
     with pytest.raises(ImageError, match=f"has {width} x {height} pixels, more than 80 million"):
         decode_image(png_header(width, height))
+
+
+PAGES = as_bytes(RGB, "TIFF", save_all=True, append_images=[noise(10, 40, seed=1), RGB.convert("1")])
+
+
+def test_each_page_of_a_tiff() -> None:
+    assert frame_count(PAGES) == 3
+    assert [image_size(PAGES, frame) for frame in range(3)] == [(30, 20), (10, 40), (30, 20)]
+    np.testing.assert_array_equal(decode_image(PAGES, 1).numpy(), np.asarray(noise(10, 40, seed=1)))
+    with pytest.raises(ImageError, match="has no page 4"):
+        decode_image(PAGES, 3)
+
+
+@pytest.mark.parametrize("name", ["gif-animated", "webp-animated", "jpeg", "tiff"])
+def test_all_else_is_one_picture(name: str) -> None:
+    assert frame_count(FILES[name]) == 1
+
+
+def test_a_tiff_of_too_many_pages() -> None:
+    dot = Image.new("1", (1, 1))
+    with pytest.raises(ImageError, match=f"more than {MAX_FRAMES} pages"):
+        frame_count(as_bytes(dot, "TIFF", save_all=True, append_images=[dot] * MAX_FRAMES))
+
+
+def with_orientation(image: Image.Image, format_: str, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return as_bytes(image, format_, exif=exif)
+
+
+SMOOTH = Image.linear_gradient("L").resize((32, 48)).convert("RGB")
+
+
+@pytest.mark.parametrize(("format_", "off_by"), [("PNG", 0), ("WEBP", 0), ("JPEG", 2)])
+@pytest.mark.parametrize(("orientation", "turned"), [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270)])
+def test_upright(format_: str, off_by: int, orientation: int, turned: Image.Transpose) -> None:
+    data = with_orientation(SMOOTH, format_, orientation)
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB").transpose(turned)).astype(int)
+    pixels = decode_image(upright(data)).numpy().astype(int)
+    assert pixels.shape == expected.shape
+    assert abs(pixels - expected).max() <= off_by
+    assert upright(upright(data)) == upright(data)
+
+
+@pytest.mark.parametrize("data", [FILES["jpeg"], FILES["png-rgba"], PAGES, with_orientation(SMOOTH, "JPEG", 1)])
+def test_a_file_that_is_upright_stays_as_it_is(data: bytes) -> None:
+    assert upright(data) is data
+
+
+def test_not_turned_unless_asked() -> None:
+    assert decode_image(with_orientation(SMOOTH, "PNG", 6)).shape == (48, 32, 3)
+
+
+HEIC = b"\0\0\0\x18ftypheic" + bytes(40)
+
+
+def test_heic_takes_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert media_type(HEIC) == "image/heic"
+    for name in ("pi_heif", "pillow_heif"):
+        monkeypatch.setitem(sys.modules, f"{name}.as_plugin", None)
+    with pytest.raises(ImageError, match="HEIC, which takes a library: 'pip install pi-heif'"):
+        decode_image(HEIC)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistralet.chat import ImagePart, Message, NamedTool, Role, TextPart, Tool, ToolCall, ToolChoice
+from mistralet.chat.data_url import to_data_url
 from mistralet.chat.openai_json import (
     messages_from_json,
     messages_to_json,
@@ -18,6 +19,7 @@ from mistralet.chat.openai_json import (
     tools_to_json,
 )
 from mistralet.errors import ImageError, MistraletError, PromptError, ToolError
+from support.pictures import as_bytes, noise
 
 TEXT = st.text(max_size=8)
 PART = st.one_of(st.builds(TextPart, TEXT), st.builds(ImagePart, st.binary(max_size=8)))
@@ -243,3 +245,11 @@ def test_a_picture_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(messages_from_json(fits)[0].content) == 1
     with pytest.raises(ImageError, match=r"\.image_url: the picture in the data: URL is larger than 3 MB; shrink it"):
         messages_from_json(too_large)
+
+
+def test_each_page_of_a_tiff_is_a_picture_and_comes_back_as_one_file() -> None:
+    file = as_bytes(noise(4, 4), "TIFF", save_all=True, append_images=[noise(5, 5)])
+    content = [{"type": "image_url", "image_url": {"url": to_data_url(file)}}, {"type": "text", "text": "?"}]
+    (message,) = messages_from_json([{"role": "user", "content": content}])
+    assert message.content == (ImagePart(file), ImagePart(file, frame=1), TextPart("?"))
+    assert messages_to_json([message])[0]["content"] == content

@@ -49,7 +49,7 @@ def prompt(length: int = 5, seed: int = 0, second: int = 30) -> Prompt:
 def with_image() -> Prompt:
     pixels = torch.randn(3, 56, 84, generator=torch.Generator().manual_seed(5))
     ids = ([10] * 3 + [12]) * 2
-    return Prompt([1, 40, *ids[:-1], 13, 50], [PromptImage(pixels, digest="5", start=2, length=len(ids))])
+    return Prompt([1, 40, *ids[:-1], 13, 50], [PromptImage(pixels, digest="5", start=2, columns=3, rows=2)])
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ def test_digests_grow_with_the_text() -> None:
 
 def test_an_image_is_told_by_its_bytes_and_the_place_in_it() -> None:
     def prompt(digest: str, start: int = 1) -> list[int]:
-        return contents(Prompt([1, 10, 10, 10, 10], [PromptImage(zeros(3, 28, 56), digest, start, 2)]))
+        return contents(Prompt([1, 10, 10, 10, 10], [PromptImage(zeros(3, 28, 56), digest, start, columns=1, rows=1)]))
 
     assert prompt("a") == prompt("a")
     assert [one == other for one, other in zip(prompt("a"), prompt("b"), strict=True)] == [

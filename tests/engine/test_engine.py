@@ -56,7 +56,7 @@ def picture(seed: int, rows: int, columns: int, start: int) -> tuple[list[int], 
     """An image of `rows` by `columns` tokens: their ids, and the image at `start`."""
     pixels = torch.randn(3, 28 * rows, 28 * columns, generator=torch.Generator().manual_seed(seed))
     ids = ([IMG] * columns + [BREAK]) * rows
-    return [*ids[:-1], END], PromptImage(pixels, digest=f"{seed}", start=start, length=len(ids))
+    return [*ids[:-1], END], PromptImage(pixels, digest=f"{seed}", start=start, columns=columns, rows=rows)
 
 
 def with_images(*seeds: int) -> Prompt:

@@ -28,10 +28,21 @@ def new_caller(tiny_tokenizer: BpeTokenizer) -> NewCaller:
 
 
 @pytest.fixture
-def seeing_caller(tekken: Callable[[str], TekkenTokenizer], vision: VisionConfig) -> Caller:
-    """A server with eyes."""
+def new_seeing_caller(tekken: Callable[[str], TekkenTokenizer], vision: VisionConfig) -> NewCaller:
+    """Makes servers with eyes."""
     tokenizer = tekken("v11-image")
-    return Caller(scripted_service(tokenizer, says("I see", tokenizer), Settings(), vision), Keys(()))
+
+    def new(**settings: object) -> Caller:
+        chosen = Settings(**settings)  # type: ignore[arg-type]
+        return Caller(scripted_service(tokenizer, says("I see", tokenizer), chosen, vision), Keys(()))
+
+    return new
+
+
+@pytest.fixture
+def seeing_caller(new_seeing_caller: NewCaller) -> Caller:
+    """A server with eyes."""
+    return new_seeing_caller()
 
 
 @pytest.fixture(scope="session")

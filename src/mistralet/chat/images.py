@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from mistralet.chat.image_file import decode_image
+from mistralet.chat.image_file import decode_image, frame_count
+from mistralet.chat.messages import ImagePart
 from mistralet.config import VisionConfig
 from mistralet.config.model import PIXEL_MEAN, PIXEL_STD
 from mistralet.errors import ImageError
@@ -20,8 +21,17 @@ def token_grid(width: int, height: int, vision: VisionConfig) -> tuple[int, int]
     return (width - 1) // side + 1, (height - 1) // side + 1
 
 
-def preprocess(data: bytes, vision: VisionConfig) -> torch.Tensor:
-    """The bytes of a picture file to what the vision encoder takes.
+def image_parts(data: bytes) -> tuple[ImagePart, ...]:
+    """The pictures in a file, as parts of a message: one for each page of a TIFF.
+
+    Raises:
+        ImageError: it has too many pages.
+    """
+    return tuple(ImagePart(data, frame) for frame in range(frame_count(data)))
+
+
+def preprocess(part: ImagePart, vision: VisionConfig) -> torch.Tensor:
+    """A picture to what the vision encoder takes.
 
     Returns:
         [3, height, width] float32, normalised; height and width are multiples of `vision.merged_patch_size`.
@@ -29,7 +39,7 @@ def preprocess(data: bytes, vision: VisionConfig) -> torch.Tensor:
     Raises:
         ImageError: the picture cannot be read or is too large.
     """
-    pixels = decode_image(data)
+    pixels = decode_image(part.data, part.frame)
     columns, rows = token_grid(pixels.shape[1], pixels.shape[0], vision)
     side = vision.merged_patch_size
     resized = _resize(pixels, rows * side, columns * side)
@@ -49,10 +59,14 @@ def no_vision(index: int) -> ImageError:
 
 
 def _resize(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bicubic, a = -0.75, without antialiasing or clamping: [h, w, 3] uint8 -> [3, height, width] float32."""
-    # One colour at a time: a large photograph would be four times its size in float32 at once.
+    """Bicubic, a = -0.75, without antialiasing or clamping: [h, w, 3] uint8 -> [3, height, width] float32.
+
+    In float64, for the place of a source pixel: OpenCV, which the reference uses, takes it so since release 5, and in
+    float32 it is off by enough to show far from the left edge.
+    """
+    # One colour at a time: a large photograph would be eight times its size at once.
     colours = [
-        F.interpolate(colour[None, None].float(), size=(height, width), mode="bicubic", align_corners=False)[0, 0]
+        F.interpolate(colour[None, None].double(), size=(height, width), mode="bicubic", align_corners=False)[0, 0]
         for colour in pixels.unbind(-1)
     ]
-    return torch.stack(colours)
+    return torch.stack([colour.float() for colour in colours])

@@ -17,9 +17,10 @@ class TextPart:
 
 @dataclass(frozen=True)
 class ImagePart:
-    """A picture in a message of the user: the bytes of its file."""
+    """A picture in a message of the user."""
 
-    data: bytes
+    data: bytes  # of its file
+    frame: int = 0  # which page of a TIFF file
 
 
 Part = TextPart | ImagePart

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from mistralet.chat.data_url import from_data_url, to_data_url
+from mistralet.chat.images import image_parts
 from mistralet.chat.json_fields import Fields, as_fields, elements, kind_of
 from mistralet.chat.json_values import dump
-from mistralet.chat.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from mistralet.chat.messages import Message, Part, Role, TextPart, ToolCall
 from mistralet.chat.request import NamedTool, Tool, ToolChoice
 from mistralet.chat.tools import described
 from mistralet.errors import ImageError, PromptError, ToolError
@@ -116,25 +117,24 @@ def _content(fields: Fields, images: Mapping[str, bytes]) -> str | tuple[Part, .
         return content
     if not isinstance(content, list):
         raise PromptError(f"{fields.place}.content is {kind_of(content)}; give a text or a list of parts")
-    return tuple(_part(part, images) for part in fields.elements("content"))
+    return tuple(part for element in fields.elements("content") for part in _parts(element, images))
 
 
-def _part(fields: Fields, images: Mapping[str, bytes]) -> Part:
+def _parts(fields: Fields, images: Mapping[str, bytes]) -> tuple[Part, ...]:
+    """A text, or the pictures of one file."""
     kind = fields.text("type")
     if kind == "text":
-        return TextPart(fields.text("text"))
+        return (TextPart(fields.text("text")),)
     if kind != "image_url":
         raise PromptError(f"{fields.place}.type {kind!r} is not known; use text or image_url")
     link = fields.get("image_url")
     url = link if isinstance(link, str) else fields.inner("image_url").text("url")
-    if url in images:
-        return ImagePart(images[url])
-    if not url[:5].lower() == "data:":
+    if url not in images and not url[:5].lower() == "data:":
         raise ImageError(
             f"{fields.place}.image_url is a link that was not fetched ({url[:100]!r}); send the picture as a data: URL"
         )
     try:
-        return ImagePart(from_data_url(url))
+        return image_parts(images[url] if url in images else from_data_url(url))
     except ImageError as error:
         raise ImageError(f"{fields.place}.image_url: {error}") from error
 
@@ -174,6 +174,7 @@ def _content_to_json(message: Message) -> str | list[dict[str, Any]] | None:
         if isinstance(part, TextPart)
         else {"type": "image_url", "image_url": {"url": to_data_url(part.data)}}
         for part in message.content
+        if isinstance(part, TextPart) or not part.frame  # the file's other pages come with its first
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -100,12 +101,20 @@ def _read_picture(part: ImagePart, index: int, vision: VisionConfig | None) -> _
     if vision is None:
         raise no_vision(index)
     try:
-        pixels = preprocess(part.data, vision)
+        return _preprocessed(part, vision)
     except ImageError as error:
         raise ImageError(f"messages[{index}]: {error}") from error
+
+
+@lru_cache(maxsize=8)  # pictures come again with each turn; the largest take 28 MB
+def _preprocessed(part: ImagePart, vision: VisionConfig) -> _Picture:
+    pixels = preprocess(part, vision)
     height, width = pixels.shape[1:]
     side = vision.merged_patch_size
-    return _Picture(pixels, hashlib.sha256(part.data).hexdigest(), columns=width // side, rows=height // side)
+    digest = hashlib.sha256(part.data)
+    if part.frame:
+        digest.update(part.frame.to_bytes(4, "little"))
+    return _Picture(pixels, digest.hexdigest(), columns=width // side, rows=height // side)
 
 
 def _to_mistral(request: ChatRequest, grids: Sequence[tuple[int, int]]) -> ChatCompletionRequest[Any]:
@@ -151,7 +160,7 @@ def _place(pictures: list[_Picture], ids: list[int], image_token: int) -> list[P
     for picture in pictures:
         start = ids.index(image_token, position)
         position = start + (picture.columns + 1) * picture.rows
-        images.append(PromptImage(picture.pixels, picture.digest, start, length=position - start))
+        images.append(PromptImage(picture.pixels, picture.digest, start, picture.columns, picture.rows))
     return images
 
 

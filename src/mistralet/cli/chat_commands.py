@@ -32,8 +32,8 @@ def obey(line: str, conversation: Conversation) -> bool:
 def _image(conversation: Conversation, argument: str) -> str:
     if not argument:
         raise UsageError("Name a picture: /image PATH.")
-    conversation.add_image(Path(argument).expanduser())
-    return "The picture goes with your next message."
+    count = conversation.add_image(Path(argument).expanduser())
+    return f"{'The picture goes' if count == 1 else f'{count} pictures go'} with your next message."
 
 
 def _system(conversation: Conversation, argument: str) -> str:

@@ -13,7 +13,7 @@ from mistralet.errors import ImageError, UsageError
 from mistralet.files import write_atomically
 
 if TYPE_CHECKING:
-    from mistralet.chat import Message
+    from mistralet.chat import ImagePart, Message
     from mistralet.engine import RequestStats, SamplingParams
 
 
@@ -35,7 +35,7 @@ class Conversation:
         self.params = params
         self.system = system
         self.turns: list[Message] = []
-        self.images: list[bytes] = []
+        self.images: list[ImagePart] = []
         self.format = opened.chat
 
     def messages(self) -> list[Message]:
@@ -46,10 +46,9 @@ class Conversation:
 
     def question(self, text: str) -> Message:
         """The user's next message."""
-        from mistralet.chat import ImagePart, Message, TextPart
+        from mistralet.chat import Message, TextPart
 
-        parts = tuple(ImagePart(image) for image in self.images)
-        return Message("user", (*parts, TextPart(text)) if parts else text)
+        return Message("user", (*self.images, TextPart(text)) if self.images else text)
 
     def ask(self, text: str) -> Answer:
         """Begin the answer to the user's next message. The conversation changes only with `keep`."""
@@ -84,10 +83,14 @@ class Conversation:
         self.turns = [message for message in conversation if message.role != "system"]
         self.images.clear()
 
-    def add_image(self, path: Path) -> None:
-        """Put a picture into the next message; it is looked at now, so that a bad one is refused at once."""
-        from mistralet.chat.image_file import MAX_BYTES
-        from mistralet.chat.images import preprocess
+    def add_image(self, path: Path) -> int:
+        """Put the pictures of a file into the next message, upright; a bad one is refused at once. How many those are.
+
+        Raises:
+            ImageError: the file holds no picture, or the model reads text only.
+        """
+        from mistralet.chat.image_file import MAX_BYTES, upright
+        from mistralet.chat.images import image_parts, preprocess
 
         vision = self.opened.loaded.checkpoint.config.vision
         if vision is None:
@@ -98,8 +101,11 @@ class Conversation:
             data = path.read_bytes()
         except OSError as error:
             raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
-        preprocess(data, vision)
-        self.images.append(data)
+        parts = image_parts(upright(data))
+        for part in parts:
+            preprocess(part, vision)
+        self.images += parts
+        return len(parts)
 
     def reset(self) -> None:
         """Forget all turns and waiting pictures; the instructions stay."""

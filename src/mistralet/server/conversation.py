@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.requests import Request as HttpRequest
 
-from mistralet.chat import ChatEvent, ChatRequest, ImagePart, Reply
-from mistralet.chat.image_file import image_size
+from mistralet.chat import ChatEvent, ChatRequest, ImagePart, Message, Reply
+from mistralet.chat.image_file import image_size, upright
 from mistralet.chat.openai_json import messages_from_json, tool_choice_from_json, tools_from_json
 from mistralet.chat.turn import Turn
 from mistralet.engine import Constraint, RepetitionParams, RequestStats, SamplingParams, StepOutput
@@ -149,6 +149,8 @@ def _request(asked: Asked, images: dict[str, bytes], settings: Settings, most_im
     pictures = [part for message in messages for part in message.parts if isinstance(part, ImagePart)]
     check_count("messages", pictures, most_images, "images")
     _check_images(pictures, settings)
+    if settings.upright_images:
+        messages = [_upright(message) for message in messages]
     return ChatRequest(
         messages,
         tools,
@@ -158,13 +160,22 @@ def _request(asked: Asked, images: dict[str, bytes], settings: Settings, most_im
     )
 
 
+def _upright(message: Message) -> Message:
+    if isinstance(message.content, str):
+        return message
+    parts = [
+        replace(part, data=upright(part.data)) if isinstance(part, ImagePart) else part for part in message.content
+    ]
+    return replace(message, content=tuple(parts))
+
+
 def _check_images(images: list[ImagePart], settings: Settings) -> None:
     for number, image in enumerate(images, start=1):
         if len(image.data) > settings.max_image_bytes:
             raise ApiError(
                 400, f"Image {number} has more than {settings.max_image_bytes} bytes; make it smaller.", "messages"
             )
-        width, height = image_size(image.data)
+        width, height = image_size(image.data, image.frame)
         if width * height > settings.max_image_pixels:
             raise ApiError(
                 400,

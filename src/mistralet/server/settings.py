@@ -42,6 +42,7 @@ class Settings:
     max_images: int = _setting(16, "of a request", least=0)
     max_image_bytes: int = _setting(20 << 20, "of one image", least=1)
     max_image_pixels: int = _setting(40_000_000, "of one image", least=1)
+    upright_images: bool = _setting(False, "turn photographs as the camera noted; the model's reference does not")
     max_pages: int = _setting(100, "of the PDF files of a request", least=0)
     max_file_bytes: int = _setting(20 << 20, "of one PDF file", least=1)
     max_tools: int = _setting(128, "of a request", least=0)
