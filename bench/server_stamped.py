@@ -1,22 +1,29 @@
 """A server of mistralet's whose text is the time at which the engine chose each token.
 
-What a client's clock shows beyond that is what the server takes: from the engine's process through pipe, event loop,
-JSON and HTTP to the client. On Linux `time.perf_counter` is the same clock in all processes.
+What a clock shows beyond that is what the server takes: from the engine's process through pipe, event loop, JSON and
+HTTP to the socket, and on to the client. On Linux `time.perf_counter` is the same clock in all processes.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from mistralet.engine import Engine, EngineOptions, LoadSpec, StepOutput
 from mistralet.engine.packed_file import Progress
+from mistralet.server import lifetime
 from mistralet.server.auth import Keys
 from mistralet.server.bind import bind
 from mistralet.server.lifetime import run, serve
 from mistralet.server.settings import Settings
+
+_STAMP = re.compile(rb'"text":"([0-9.]+)"')
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,36 @@ class StampedSpec(LoadSpec):
         return engine
 
 
+class SentTimes:
+    """ASGI middleware: notes how long each token took until it was sent; `GET /sent` tells (ms), and forgets them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._delays: list[float] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http" and scope["path"] == "/sent":
+            body, self._delays = json.dumps(self._delays).encode(), []
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+            return
+
+        async def noted(message: Message) -> None:
+            await send(message)
+            if stamp := _STAMP.search(message.get("body", b"")):
+                self._delays.append(1e3 * (time.perf_counter() - float(stamp[1])))
+
+        await self.app(scope, receive, noted)
+
+
 def main() -> None:
     """Serve until told to end: `python -m bench.server_stamped MODEL PORT KV_TOKENS`."""
     model, port, kv_tokens = sys.argv[1:]
     settings = Settings(port=int(port), kv_tokens=int(kv_tokens))
     spec = StampedSpec(Path(model), options=EngineOptions(kv_tokens=int(kv_tokens), prompt_lookup=False))
+    create_app = lifetime.create_app
+    lifetime.create_app = lambda *given: SentTimes(create_app(*given))  # type: ignore[assignment]
     with bind(settings) as bound:
         run(serve(settings, Keys(()), spec, "stamped", bound))
 
