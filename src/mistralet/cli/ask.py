@@ -29,6 +29,10 @@ def ask(
         Path | None, typer.Option(help="Write the PDF with the cited places marked; a folder for several.")
     ] = None,
     ocr: OcrOption = False,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Find pages by meaning, too: a sentence-transformers model or its folder."),
+    ] = None,
     kv_type: KVTypeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,10 +49,13 @@ def ask(
     import asyncio
 
     from mistralet.documents.ask import ask as answered
+    from mistralet.documents.meanings import sentence_transformer
 
+    meanings = sentence_transformer(embeddings) if embeddings is not None else None
     documents = opened_documents([Path(name) for name in names], ocr)
     with asked_model(model, url, kv_type) as chat:
-        answer = asyncio.run(show_flow(answered(chat, documents, question, max_tokens), shows_text=not as_json))
+        events = answered(chat, documents, question, max_tokens, meanings)
+        answer = asyncio.run(show_flow(events, shows_text=not as_json))
     if as_json:
         print_json(asdict(answer))
     else:

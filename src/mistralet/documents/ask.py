@@ -10,6 +10,7 @@ from mistralet.chat import ChatModel, ChatRequest, ContentDelta, Message, Reply,
 from mistralet.documents.citing import Citer, Statement
 from mistralet.documents.document import Document
 from mistralet.documents.events import FlowEvent, Planned, Progress, TextDelta
+from mistralet.documents.meanings import Meanings
 from mistralet.documents.passages import sentences
 from mistralet.documents.quotes import Citation
 from mistralet.documents.reading import Reading, choose_pages, page_parts
@@ -42,9 +43,16 @@ class Answer:
 
 
 async def ask(
-    model: ChatModel, documents: Sequence[Document], question: str, max_tokens: int = 400
+    model: ChatModel,
+    documents: Sequence[Document],
+    question: str,
+    max_tokens: int = 400,
+    meanings: Meanings | None = None,
 ) -> AsyncGenerator[FlowEvent | Answer, None]:
     """Answer a question; the text comes as it is written, the `Answer` last.
+
+    Args:
+        meanings: finds pages by meaning, too, where not all fit the model's context.
 
     Raises:
         PromptError: the question is empty.
@@ -55,7 +63,7 @@ async def ask(
     if not question:
         raise PromptError("The question is empty; ask something.")
     begun = time.perf_counter()
-    index = Index(documents)
+    index = Index(documents, meanings)
     reading = await choose_pages(model, documents, index, question, max_tokens)
     yield Planned(reading.plan)
     reply = Reply()

@@ -1,4 +1,4 @@
-"""`Index`: the passages and pages that fit a question, by BM25 (Robertson and Zaragoza 2009)."""
+"""`Index`: the passages and pages that fit a question, by BM25 (Robertson and Zaragoza 2009) and by meaning."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from mistralet.documents.document import Document, Page
+from mistralet.documents.meanings import Meanings
 from mistralet.documents.passages import passages
 from mistralet.documents.words import language_of, stems
 
 _K1, _B = 1.2, 0.75  # of BM25
 _WINDOW = 5  # passages that are looked at together: an answer often stands beside the words that name its subject
 _PAGE_WEIGHT = 1.0  # of what the page as a whole says, beside its best window
+_RANK_OFFSET = 60  # of reciprocal rank fusion
 
 
 class Index:
     """All passages of some documents."""
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], meanings: Meanings | None = None) -> None:
+        """
+        Args:
+            meanings: ranks pages by meaning, too; None: by words alone.
+        """
+        self._meanings = meanings
         self.language = language_of(" ".join(page.text for document in documents for page in document.pages)[:200_000])
         self._pages = [(document, page) for document in documents for page in document.pages]
         self._windows = _Bm25()
@@ -34,7 +41,20 @@ class Index:
                 self._page_of.append(place)
 
     def pages(self, question: str) -> list[tuple[Document, Page]]:
-        """The pages that share words with a question, the likeliest first."""
+        """The pages that share words with a question, or its meaning, the likeliest first.
+
+        Two rankings are joined by reciprocal rank fusion (Cormack et al. 2009).
+        """
+        ranked = self._by_words(question)
+        if self._meanings is not None:
+            scores: dict[int, float] = defaultdict(float)
+            for ranking in (ranked, self._meanings.ranked(self._pages, question)):
+                for rank, place in enumerate(ranking):
+                    scores[place] += 1 / (_RANK_OFFSET + rank)
+            ranked = sorted(scores, key=lambda place: (-scores[place], place))
+        return [self._pages[place] for place in ranked]
+
+    def _by_words(self, question: str) -> list[int]:
         wanted = stems(question, self.language)
         scores: dict[int, float] = defaultdict(float)
         for window, score in self._windows.scores(wanted).items():
@@ -42,8 +62,7 @@ class Index:
             scores[place] = max(scores[place], score)
         for place, score in self._whole.scores(wanted).items():
             scores[place] += _PAGE_WEIGHT * score
-        ranked = sorted(scores, key=lambda place: (-scores[place], place))
-        return [self._pages[place] for place in ranked]
+        return sorted(scores, key=lambda place: (-scores[place], place))
 
     def weight(self, stem: str) -> float:
         """How much a word says: the rarer among the passages, the more."""

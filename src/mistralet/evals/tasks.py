@@ -28,7 +28,7 @@ class Task:
     """A question about one page."""
 
     name: str  # of the question: no two of a run have the same
-    suite: str  # "docvqa", "chartqa"; those of the corpus "text", "charts"
+    suite: str  # "docvqa", "chartqa"; those of the corpus "text", "scanned text", "charts"
     source: Callable[[], tuple[Document, Page]]
     question: str
     answers: tuple[str, ...]
@@ -38,18 +38,19 @@ class Task:
 
 
 def corpus_tasks(folder: Path, truth: Truth) -> Iterator[Task]:
-    """The questions of the corpus: those whose answers stand in a text, and those of charts."""
+    """The questions of the corpus: those whose answers stand in a text, those of scans, and those of charts."""
     for file in truth.files:
         for number, question in enumerate(file.questions):
+            suite = "charts" if question.of_chart else "scanned text" if file.kind == "scan" else "text"
             yield Task(
                 f"{file.file}#{number}",
-                "charts" if question.of_chart else "text",
+                suite,
                 lambda path=folder / file.file, page=question.page: _page(path, page),  # type: ignore[misc]
                 question.question,
                 question.answers,
                 SHORT,
                 20,
-                question.of_chart,
+                as_picture=suite != "text",
             )
 
 

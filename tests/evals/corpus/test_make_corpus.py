@@ -30,7 +30,7 @@ def opened(part: str, name: str) -> Document:
     return OPEN[name]
 
 
-@pytest.mark.parametrize("part", ["contracts", "quarterly", "manual"])
+@pytest.mark.parametrize("part", ["contracts", "letters", "quarterly", "manual"])
 def test_it_is_the_same_each_time(part: str) -> None:
     assert PARTS[part]()[0] == made(part)[0]
 
@@ -83,6 +83,18 @@ def test_scans_hold_no_text() -> None:
     assert [(page.text, page.is_scan) for page in opened("invoices", scans[0]).pages] == [("", True)]
 
 
+def test_letters_are_in_five_languages_and_three_kinds_of_files() -> None:
+    truths = made("letters")[1]
+    assert [truth.language for truth in truths if truth.kind == "letter"] == ["en", "de", "fr", "es", "it"]
+    for truth in truths:
+        document = opened("letters", truth.file)
+        assert [page.is_scan for page in document.pages] == [truth.kind == "scan"] * 2
+        assert sorted({question.page for question in truth.questions}) == [1, 2]
+        if truth.kind == "letter":
+            (page,) = opened("letters", truth.file.replace(".pdf", ".docx")).pages
+            assert all(find_quote(page, question.quote) for question in truth.questions)
+
+
 def test_changes_are_between_the_two_versions() -> None:
     for truth in made("contracts")[1]:
         if not truth.changes:
@@ -105,7 +117,14 @@ def test_a_folder_gets_it_once(tmp_path: Path) -> None:
     truth = make_corpus(tmp_path / "c", ["quarterly"], lambda *each: done.append(each))
     assert done == [(0, 1), (1, 1)]
     assert load_truth(tmp_path / "c") == truth
+    assert make_corpus(tmp_path / "c", ["quarterly"], lambda *each: done.append(each)) == truth
+    assert len(done) == 2
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["quarterly-report.pdf", "truth.json"]
+
+
+def test_a_part_that_an_earlier_release_did_not_make_is_made(tmp_path: Path) -> None:
+    make_corpus(tmp_path, ["quarterly"])
+    assert {file.kind for file in make_corpus(tmp_path, ["quarterly", "letters"]).files} == {"report", "letter", "scan"}
 
 
 def test_what_goes_wrong_is_told(tmp_path: Path) -> None:

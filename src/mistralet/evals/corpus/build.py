@@ -8,6 +8,7 @@ from pathlib import Path
 from mistralet.errors import DocumentError, UsageError
 from mistralet.evals.corpus.contracts import make_contracts
 from mistralet.evals.corpus.invoices import make_invoices
+from mistralet.evals.corpus.letters import make_letters
 from mistralet.evals.corpus.manual import make_manual
 from mistralet.evals.corpus.quarterly import make_quarterly
 from mistralet.evals.corpus.truth import FileTruth, Truth, dump_truth, load_truth
@@ -17,6 +18,7 @@ from mistralet.files import write_atomically
 PARTS: dict[str, Callable[[], tuple[dict[str, bytes], list[FileTruth]]]] = {
     "contracts": make_contracts,
     "invoices": make_invoices,
+    "letters": make_letters,
     "manual": make_manual,
     "quarterly": make_quarterly,
 }
@@ -41,7 +43,8 @@ def make_corpus(
         raise UsageError(f"The corpus has no part '{unknown[0]}'; its parts are {', '.join(PARTS)}.")
     if (folder / "truth.json").is_file():
         there = load_truth(folder)
-        if all((folder / file.file).is_file() for file in there.files) and only is None:
+        # One that an earlier release made may lack a part.
+        if set(chosen) == set(there.parts) and all((folder / file.file).is_file() for file in there.files):
             return there
     truths: list[FileTruth] = []
     try:
@@ -52,8 +55,9 @@ def make_corpus(
             for file, data in files.items():
                 write_atomically(folder / file, data)
             truths += told
-        write_atomically(folder / "truth.json", dump_truth(truths))  # last: it says that all is there
+        truth = Truth(tuple(truths), tuple(chosen))
+        write_atomically(folder / "truth.json", dump_truth(truth))  # last: it says that all is there
     except OSError as error:
         raise DocumentError(f"{folder} cannot be written: {error.strerror or error}; choose another.") from error
     progress(len(chosen), len(chosen))
-    return Truth(tuple(truths))
+    return truth

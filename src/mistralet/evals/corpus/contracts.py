@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import io
-import zipfile
 from typing import Any
 
 from mistralet.documents.pdf_fonts import FONT
 from mistralet.documents.readers.pdf import pages as pdf_pages
 from mistralet.documents.readers.unreadable import Limits
-from mistralet.errors import DocumentError
 from mistralet.evals.corpus.contract_data import CONTRACTS, Clauses, Contract
 from mistralet.evals.corpus.sheets import Flow, new_page, pdf_of, space, table, text
 from mistralet.evals.corpus.truth import Change, Fact, FileTruth
+from mistralet.evals.corpus.word_files import word_file
 
 _LIMITS = Limits(pages=100, characters=1_000_000)
 _ANNEX = (
@@ -34,7 +32,7 @@ def make_contracts() -> tuple[dict[str, bytes], list[FileTruth]]:
         for version, clauses in ((1, contract.clauses), (2, later)):
             name = f"{contract.name}-v{version}"
             files[f"{name}.pdf"] = _pdf(contract, clauses, version)
-            files[f"{name}.docx"] = _docx(contract, clauses)
+            files[f"{name}.docx"] = word_file(contract.title, dict(_numbered(clauses)), ("Annex A", _ANNEX))
         first = pdf_pages(files[f"{contract.name}-v1.pdf"], _LIMITS)
         facts = tuple(_fact(name, *stated, [page.text for page in first]) for name, stated in contract.fields.items())
         truths.append(FileTruth(f"{contract.name}-v1.pdf", "contract", "en", len(first), facts=facts))
@@ -107,35 +105,3 @@ def _pdf(contract: Contract, clauses: Clauses, version: int) -> bytes:
         canvas.drawCentredString(297, 36, f"Page {canvas.getPageNumber()}")
 
     return pdf_of(flow, contract.title, decorate)
-
-
-def _docx(contract: Contract, clauses: Clauses) -> bytes:
-    try:
-        import docx
-    except ImportError as error:
-        raise DocumentError(
-            "The corpus needs python-docx; install it with pip install 'mistralet[documents]'."
-        ) from error
-    document = docx.Document()
-    document.add_heading(contract.title, 0)
-    for heading, paragraphs in _numbered(clauses):
-        document.add_heading(heading, 1)
-        for paragraph in paragraphs:
-            document.add_paragraph(paragraph)
-    document.add_heading("Annex A", 1)
-    annex = document.add_table(rows=0, cols=3)
-    for row in _ANNEX:
-        for cell, words in zip(annex.add_row().cells, row, strict=True):
-            cell.text = words
-    file = io.BytesIO()
-    document.save(file)
-    return _undated(file.getvalue())
-
-
-def _undated(archive: bytes) -> bytes:
-    """The archive without the times at which it was written, so that it is the same each time."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
-        for member in sorted(old.namelist()):
-            new.writestr(zipfile.ZipInfo(member, (2025, 1, 1, 0, 0, 0)), old.read(member), zipfile.ZIP_DEFLATED)
-    return file.getvalue()

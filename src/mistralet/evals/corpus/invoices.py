@@ -9,6 +9,7 @@ from typing import Any
 
 from mistralet.documents.readers.pdf import picture
 from mistralet.evals.corpus.invoice_data import ITEMS, LANGUAGES, PEOPLE, Language
+from mistralet.evals.corpus.scans import scanned
 from mistralet.evals.corpus.sheets import Flow, pdf_of, space, table, text
 from mistralet.evals.corpus.truth import Fact, FileTruth
 
@@ -83,22 +84,13 @@ def _iban(draw: Random, country: str) -> str:
 
 
 def _scan(data: bytes, number: int) -> bytes:
-    """A picture of the page as a machine in an office gives it: askew, blurred, grey, with specks, in JPEG."""
-    import numpy as np
-    from PIL import Image, ImageFilter
+    """A picture of the page, in JPEG, as a PDF file."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.utils import ImageReader
     from reportlab.pdfgen.canvas import Canvas
 
-    noise = np.random.default_rng(number)
-    page = Image.open(io.BytesIO(picture(data, 1, _SCAN_SIDE))).convert("L")
-    page = page.rotate(float(noise.uniform(-1.2, 1.2)), Image.Resampling.BICUBIC, fillcolor=255)
-    page = page.filter(ImageFilter.GaussianBlur(float(noise.uniform(0.3, 0.8))))
-    pixels = np.asarray(page, np.float32) * float(noise.uniform(0.86, 0.97))
-    pixels += noise.normal(0, 7, pixels.shape)
-    pixels[noise.random(pixels.shape) < 2e-4] = 60
     jpeg = io.BytesIO()
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(jpeg, "JPEG", quality=62)
+    scanned(picture(data, 1, _SCAN_SIDE), seed=number).save(jpeg, "JPEG", quality=62)
     file = io.BytesIO()
     canvas: Any = Canvas(file, pagesize=A4, invariant=1)
     canvas.drawImage(ImageReader(io.BytesIO(jpeg.getvalue())), 0, 0, *A4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -50,7 +49,7 @@ class FileTruth:
     """What is true of one file."""
 
     file: str  # its name in the corpus' folder
-    kind: str  # "manual", "invoice", "scan", "contract", "report"
+    kind: str  # "manual", "invoice", "letter", "scan", "contract", "report"
     language: str
     pages: int
     questions: tuple[Question, ...] = ()
@@ -64,15 +63,16 @@ class Truth:
     """What is true of all files."""
 
     files: tuple[FileTruth, ...] = field(default_factory=tuple)
+    parts: tuple[str, ...] = ()  # of the corpus, that the files are of
 
     def of_kind(self, kind: str) -> list[FileTruth]:
         """The files of a kind."""
         return [file for file in self.files if file.kind == kind]
 
 
-def dump_truth(files: Sequence[FileTruth]) -> bytes:
+def dump_truth(truth: Truth) -> bytes:
     """As `truth.json` has it."""
-    return (json.dumps({"files": [asdict(file) for file in files]}, ensure_ascii=False, indent=1) + "\n").encode()
+    return (json.dumps(asdict(truth), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def load_truth(folder: Path) -> Truth:
@@ -84,7 +84,7 @@ def load_truth(folder: Path) -> Truth:
     path = folder / "truth.json"
     try:
         told = json.loads(path.read_bytes())
-        return Truth(tuple(_file(each) for each in told["files"]))
+        return Truth(tuple(_file(each) for each in told["files"]), tuple(told.get("parts", ())))
     except OSError as error:
         raise DocumentError(f"{folder} holds no corpus; make one with mistralet eval docs.") from error
     except (ValueError, KeyError, TypeError) as error:
