@@ -23,7 +23,6 @@ from bench.quality_formats import stored_bytes
 from mistralet.checkpoint import Checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
 from mistralet.config import ModelConfig, tensor_shapes
-from mistralet.quant import QuantizedTensor
 
 BLOCK = 256  # weights that no row of any format cuts
 _TOKENIZER_PREFIX = "tokenizer.ggml."
@@ -51,7 +50,7 @@ def float_model(checkpoint: Checkpoint, layers: int | None = None, vocab_size: i
     weights = {}
     for name, shape in tensor_shapes(config).items():
         stored = checkpoint.read(name)
-        if isinstance(stored, QuantizedTensor):
+        if not isinstance(stored, Tensor):
             weights[name] = stored.select(slice(shape[0])).dequantize()
         else:
             weights[name] = stored[: shape[0]].float()

@@ -160,7 +160,6 @@ def test_a_measure_must_be_a_positive_number_in_reason(path: Path) -> None:
     [
         (("model_type",), "mixtral", "'model_type' is 'mixtral', but only 'mistral' or 'mistral3' is supported"),
         (("model_type",), ["mistral"], "'model_type' is ['mistral']"),
-        (("quantization_config",), {"quant_method": "fp8"}, "take the bf16 release or a GGUF file"),
         (("tie_word_embeddings",), 1, "'tie_word_embeddings' is 1, but must be true or false"),
         (("projector_hidden_act",), "relu", "'projector_hidden_act' is 'relu'"),
         (("multimodal_projector_bias",), True, "'multimodal_projector_bias' is True"),

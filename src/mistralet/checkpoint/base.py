@@ -13,9 +13,10 @@ from mistralet.errors import CheckpointError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mistralet.quant import QuantizedTensor
+    from mistralet.quant import QuantizedTensor, ScaledTensor
 
 FLOAT_DTYPES = ("F32", "F16", "BF16")
+SCALED_DTYPES = ("FP8", "INT8", "INT", "INT4 (GPTQ)", "INT4 (AWQ)", "NF4")  # names of `scaled.Scheme`
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Checkpoint:
     config: ModelConfig
     tensors: dict[str, StoredTensor]  # by canonical name
     unexpected: tuple[str, ...]  # stored names that have no place in this architecture
-    read_stored: Callable[[StoredTensor], Tensor | QuantizedTensor] = field(repr=False)
+    read_stored: Callable[[StoredTensor], Tensor | QuantizedTensor | ScaledTensor] = field(repr=False)
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)  # of a GGUF file, else empty
 
-    def read(self, name: str) -> Tensor | QuantizedTensor:
+    def read(self, name: str) -> Tensor | QuantizedTensor | ScaledTensor:
         """The tensor `name`, as it lies: matrices `[out_features, in_features]`, memory-mapped where possible.
 
         Rows of query and key matrices are in the interleaved rotary order, whatever the file's own order.
@@ -98,5 +99,6 @@ def check(checkpoint: Checkpoint) -> None:
 def _type_fits(checkpoint: Checkpoint, tensor: StoredTensor) -> bool:
     if tensor.dtype in FLOAT_DTYPES:
         return True
-    # Only GGUF files hold packed matrices; norms and the patch convolution are never packed.
-    return checkpoint.format == "gguf" and len(tensor.shape) == 2
+    # Norms and the patch convolution are never quantised.
+    is_quantized = checkpoint.format == "gguf" or tensor.dtype in SCALED_DTYPES
+    return is_quantized and len(tensor.shape) == 2

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mistralet.checkpoint.base import Checkpoint, StoredTensor
+from mistralet.checkpoint.quantized_parts import QuantizedParts
 from mistralet.checkpoint.safetensors_file import TensorReader, find_shards, read_headers
-from mistralet.config import ModelConfig, config_from_hf
-from mistralet.config.fields import read_json_table
+from mistralet.config import ModelConfig, config_from_hf, quantization_of
+from mistralet.config.fields import Fields, read_json_table
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from mistralet.quant import ScaledTensor
 
 # Stored names of either layout; what remains after the prefix is translated below.
 _TEXT_PREFIXES = ("language_model.model.", "model.language_model.", "model.")
@@ -60,23 +63,32 @@ def open_hf(folder: Path) -> Checkpoint:
         ConfigError, CheckpointError: what is missing, damaged or contradictory.
     """
     config_file = folder / "config.json"
-    config = config_from_hf(read_json_table(config_file), str(config_file))
-    tensors: dict[str, StoredTensor] = {}
+    values = read_json_table(config_file)
+    config = config_from_hf(values, str(config_file))
+    quantization = quantization_of(Fields(values, str(config_file)))
+    headers = read_headers(find_shards(folder, "model"))
+    if any(canonical_name(name) == "output.weight" for name in headers):
+        # As in transformers: an output matrix in the file is used, whatever the configuration says.
+        config = replace(config, tie_word_embeddings=False)
+    quantized = QuantizedParts.among(headers, quantization, config, canonical_name)
+    tensors = dict(quantized.tensors)
     unexpected: list[str] = []
-    for stored_name, header in read_headers(find_shards(folder, "model")).items():
+    for stored_name, header in headers.items():
+        if stored_name in quantized.names:
+            continue
         name = canonical_name(stored_name)
         if name is None or name in tensors:
             unexpected.append(stored_name)
         else:
             tensors[name] = StoredTensor(name, stored_name, header.file, header.shape, header.dtype, header.nbytes)
-    if "output.weight" in tensors:
-        # As in transformers: an output matrix in the file is used, whatever the configuration says.
-        config = replace(config, tie_word_embeddings=False)
     reader = TensorReader()
 
-    def read(tensor: StoredTensor) -> Tensor:
-        weight = reader.read(tensor.file, tensor.stored_name)
+    def read(tensor: StoredTensor) -> Tensor | ScaledTensor:
         heads = _rotated_heads(tensor.name, config)
+        if tensor.name in quantized.tensors:
+            matrix = quantized.read(tensor, reader)
+            return matrix if heads is None else matrix.select(_interleaved_rows(matrix.shape[0], heads))
+        weight = reader.read(tensor.file, tensor.stored_name)
         return weight if heads is None else interleave_rotary_rows(weight, heads)
 
     return Checkpoint(folder, "huggingface", config, tensors, tuple(unexpected), read)
@@ -106,6 +118,12 @@ def interleave_rotary_rows(weight: Tensor, heads: int) -> Tensor:
         weight: `[heads * head_dim, in_features]`.
     """
     return weight.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
+
+
+def _interleaved_rows(rows: int, heads: int) -> Tensor:
+    import torch
+
+    return interleave_rotary_rows(torch.arange(rows).unsqueeze(-1), heads).squeeze(-1)
 
 
 def _rotated_heads(name: str, config: ModelConfig) -> int | None:

@@ -17,7 +17,6 @@ def config_from_hf(values: Mapping[str, Any], source: str) -> ModelConfig:
     """
     fields = Fields(values, source)
     fields.expect("model_type", "mistral", "mistral3")
-    fields.refuse("quantization_config", "take the bf16 release or a GGUF file")
     if values.get("model_type") == "mistral":
         return _text(fields, tie_word_embeddings=fields.boolean("tie_word_embeddings", False), vision=None)
     if not fields.has("model_type"):

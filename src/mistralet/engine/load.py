@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from mistralet.checkpoint import Checkpoint, check, open_checkpoint
-from mistralet.config import part_of
+from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoint
+from mistralet.checkpoint.base import FLOAT_DTYPES, SCALED_DTYPES
+from mistralet.config import Rounding, part_of
 from mistralet.engine.packed_file import Progress, packed_matrices
+from mistralet.errors import UsageError
 from mistralet.files import file_states
 from mistralet.model import MistralSmall
 from mistralet.model.layers import Linear, Weight
 from mistralet.native import kernels
-from mistralet.quant import PackedTensor, QuantizedTensor
+from mistralet.quant import (
+    PackedTensor,
+    QuantizedTensor,
+    ScaledTensor,
+    as_blocks,
+    block_format_of,
+    pack,
+    round_weight,
+    scaled,
+)
 from mistralet.tokenizer import Tokenizer, tokenizer_from_folder, tokenizer_from_gguf
 
 _EMBEDDING = "tok_embeddings.weight"
@@ -31,15 +42,22 @@ class LoadedModel:
     checkpoint: Checkpoint
     model: MistralSmall
     tokenizer: Tokenizer
+    rounding: Rounding | None = None  # what was rounded while it was loaded
 
     @cached_property
     def identity(self) -> str:
         """A name that no other model, and no other state of this one's files, has."""
         states = file_states(tensor.file for tensor in self.checkpoint.tensors.values())
-        return hashlib.sha256(json.dumps(states).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([*states, *([self.rounding] if self.rounding else [])]).encode()).hexdigest()
 
 
-def load(path: Path, device: str = "cpu", progress: Progress | None = None, round_vision: bool = True) -> LoadedModel:
+def load(
+    path: Path,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    round_vision: bool = True,
+    rounding: Rounding | None = None,
+) -> LoadedModel:
     """Load the model and the tokenizer at `path`.
 
     On a CPU, float weights stay memory-mapped; quantised matrices are packed for the native kernels, if there are any,
@@ -48,6 +66,7 @@ def load(path: Path, device: str = "cpu", progress: Progress | None = None, roun
     Args:
         progress: see `load_weights`.
         round_vision: see `load_weights`; False computes pictures in float32, at half the speed.
+        rounding: what the text decoder's matrices are rounded to if they are float; see `rounded`.
 
     Raises:
         ConfigError, CheckpointError, TokenizerError: what is missing, damaged or contradictory.
@@ -55,8 +74,35 @@ def load(path: Path, device: str = "cpu", progress: Progress | None = None, roun
     checkpoint = open_checkpoint(path)
     check(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
+    if rounding is not None:
+        checkpoint = rounded(checkpoint, rounding)
     model = load_weights(checkpoint, torch.device(device), progress=progress, round_vision=round_vision)
-    return LoadedModel(checkpoint, model, tokenizer)
+    return LoadedModel(checkpoint, model, tokenizer, rounding)
+
+
+def rounded(checkpoint: Checkpoint, rounding: Rounding) -> Checkpoint:
+    """A checkpoint whose float matrices are rounded as they are read: one at a time, so that no more is in memory.
+
+    Those of the decoder's layers, as in published FP8 and 4-bit checkpoints: embedding, output and vision stay as they
+    are.
+
+    Raises:
+        UsageError: there are none: the checkpoint is quantised already.
+    """
+    if not any(_is_layer_matrix(tensor) and tensor.dtype in FLOAT_DTYPES for tensor in checkpoint.tensors.values()):
+        raise UsageError(f"{checkpoint.path}: its weights are quantised already; leave out --quantization.")
+
+    def read(tensor: StoredTensor) -> Tensor | QuantizedTensor | ScaledTensor:
+        weight = checkpoint.read_stored(tensor)
+        if _is_layer_matrix(tensor) and isinstance(weight, Tensor):
+            return round_weight(weight, rounding)
+        return weight
+
+    return replace(checkpoint, read_stored=read)
+
+
+def _is_layer_matrix(tensor: StoredTensor) -> bool:
+    return tensor.name.startswith("layers.") and len(tensor.shape) == 2
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
@@ -77,41 +123,53 @@ def load_weights(
     """Build the model and give it the weights of a sound checkpoint (see `check`).
 
     Args:
-        dtype: of activations; bfloat16 if all weights are and the native kernels are not used, else float32.
+        dtype: of activations; bfloat16 on a GPU, or if all weights are and the native kernels are not used; else
+            float32.
         use_native: pack quantised matrices for the native kernels, where there are any and the device is a CPU. They
             take float32 activations, which is more exact than bfloat16, and faster.
-        progress: called while matrices are packed, with the bytes done and all bytes, first for the text decoder, then
-            for encoder and projector of pictures; the rest takes no time.
+        progress: called while matrices are packed or rounded, with the bytes done and all bytes, of a GGUF file first
+            for the text decoder, then for encoder and projector of pictures; the rest takes no time.
         round_vision: round float matrices of encoder and projector to 8 bits (Q8_0) for the native kernels. Features
             keep a cosine above 0.999 to those in float32.
     """
     model = MistralSmall(checkpoint.config)
     native = use_native and kernels is not None and device.type == "cpu"
-    model.dtype = dtype or (torch.float32 if native else _activation_dtype(checkpoint))
+    model.dtype = dtype or (torch.float32 if native else _activation_dtype(checkpoint, device))
     modules = {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, Weight)}
     packed: dict[str, PackedTensor] = {}
     if native:
         names = [name for name in checkpoint.tensors if isinstance(modules[name], Linear)]
         names += [_EMBEDDING] * checkpoint.config.tie_word_embeddings
         text, vision = ([name for name in names if (part_of(name) == "text") == is_text] for is_text in (True, False))
-        packed = packed_matrices(checkpoint, text, progress)
+        if checkpoint.format == "gguf":  # only these hold matrices as the kernels pack them
+            packed = packed_matrices(checkpoint, text, progress)
         packed |= packed_matrices(checkpoint, vision, progress, rounded=round_vision)
     # An embedding is looked up row by row, as it lies; only as an output matrix it is packed.
     tied_output = packed.pop(_EMBEDDING, None)
-    for name in checkpoint.tensors:
-        modules[name].set_weight(packed.get(name) or _on_device(checkpoint.read(name), model.dtype, device))
+    done = 0
+    for name, stored in checkpoint.tensors.items():
+        modules[name].set_weight(packed.get(name) or _prepared(checkpoint.read(name), model.dtype, device, native))
+        done += stored.nbytes
+        if progress is not None and checkpoint.format != "gguf":
+            progress(done, checkpoint.nbytes)
     if checkpoint.config.tie_word_embeddings:
         model.output.set_weight(tied_output or model.tok_embeddings.weight)
     return model
 
 
-def _activation_dtype(checkpoint: Checkpoint) -> torch.dtype:
-    dtypes = {tensor.dtype for tensor in checkpoint.tensors.values()}
-    return torch.bfloat16 if dtypes == {"BF16"} else torch.float32
+def _activation_dtype(checkpoint: Checkpoint, device: torch.device) -> torch.dtype:
+    dtypes = {tensor.dtype for tensor in checkpoint.tensors.values()} - {*SCALED_DTYPES}
+    return torch.bfloat16 if device.type == "cuda" or dtypes == {"BF16"} else torch.float32
 
 
-def _on_device(weight: Tensor | QuantizedTensor, dtype: torch.dtype, device: torch.device) -> Tensor | QuantizedTensor:
-    # Norm weights multiply activations directly; matrices keep their own type, `ops.linear` converts them.
-    if isinstance(weight, Tensor) and weight.dim() == 1:
-        return weight.to(device, dtype)
+def _prepared(
+    weight: Tensor | QuantizedTensor | ScaledTensor, dtype: torch.dtype, device: torch.device, native: bool
+) -> Tensor | QuantizedTensor | ScaledTensor | PackedTensor:
+    if isinstance(weight, Tensor):
+        # Norm weights multiply activations directly; on a CPU matrices keep their own type, `ops.linear` converts them.
+        return weight.to(device) if weight.dim() > 1 and device.type == "cpu" else weight.to(device, dtype)
+    if isinstance(weight, ScaledTensor) and native and block_format_of(weight) is not None:
+        return pack(as_blocks(weight))
+    if isinstance(weight, QuantizedTensor) and device.type == "cuda":
+        return scaled(weight).to(device)
     return weight.to(device)

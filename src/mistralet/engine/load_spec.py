@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mistralet.config import Rounding
 from mistralet.engine.engine import Engine
 from mistralet.engine.kv_library import KVLibrary
 from mistralet.engine.load import load
@@ -20,6 +21,7 @@ class LoadSpec:
     device: str = "cpu"
     options: EngineOptions = field(default_factory=EngineOptions)
     draft: Path | None = None  # a model that guesses tokens ahead
+    rounding: Rounding | None = None  # what float matrices are rounded to while they are loaded
     library_bytes: int | None = None  # that long prompts may take on disk; None: they are not kept there
 
     def __call__(self, progress: Progress | None = None) -> Engine:
@@ -29,7 +31,7 @@ class LoadSpec:
             ConfigError, CheckpointError, TokenizerError: see `load`.
             UsageError: the draft model does not go with the model.
         """
-        loaded = load(self.path, self.device, progress)
+        loaded = load(self.path, self.device, progress, rounding=self.rounding)
         return Engine(
             loaded.model,
             loaded.tokenizer,

@@ -17,9 +17,19 @@ import torch
 from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint
+from mistralet.checkpoint.base import SCALED_DTYPES
 from mistralet.checkpoint.packed_copy import digest, forget, map_copy, packed_folder, source_digest
 from mistralet.files import file_states, require_room
-from mistralet.quant import Q8_0, BlockFormat, PackedTensor, QuantizedTensor, pack, packed_nbytes, quantize_q8_0
+from mistralet.quant import (
+    Q8_0,
+    BlockFormat,
+    PackedTensor,
+    QuantizedTensor,
+    ScaledTensor,
+    pack,
+    packed_nbytes,
+    quantize_q8_0,
+)
 
 # Smaller models are packed in less time than it takes to look for the file.
 SMALLEST = 256 << 20  # bytes
@@ -43,7 +53,8 @@ def packed_matrices(
         progress: called with the bytes done and all bytes.
         rounded: round float matrices to Q8_0, and pack them too; not those whose rows are no whole blocks of it.
     """
-    weights = {name: checkpoint.read(name) for name in names}
+    read = {name: checkpoint.read(name) for name in names if checkpoint.tensors[name].dtype not in SCALED_DTYPES}
+    weights = {name: weight for name, weight in read.items() if not isinstance(weight, ScaledTensor)}
     weights = {name: weight for name, weight in weights.items() if _has_format(weight, rounded)}
     header = _plan(checkpoint, weights, rounded)
     path = packed_folder() / f"{header['source']}-{header['identity']}.bin"

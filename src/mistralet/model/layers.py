@@ -6,19 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from mistralet import ops
-from mistralet.quant import PackedTensor, QuantizedTensor
+from mistralet.quant import QuantizedTensor, ScaledTensor
 
 
 class Weight(nn.Module):
     """A module with one weight. It starts as an empty tensor that holds a shape only (meta device)."""
 
-    weight: Tensor | QuantizedTensor | PackedTensor
+    weight: ops.Matrix
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(shape, device="meta"), requires_grad=False)
 
-    def set_weight(self, weight: Tensor | QuantizedTensor | PackedTensor) -> None:
+    def set_weight(self, weight: ops.Matrix) -> None:
         """Take a weight as it lies: dense, quantised, or packed."""
         # nn.Module refuses to put anything but a Parameter in a Parameter's place.
         self._parameters.pop("weight", None)
@@ -42,7 +42,7 @@ class Linear(Weight):
 class Embedding(Weight):
     """One row per token of the vocabulary, weight `[vocab_size, hidden_size]`."""
 
-    weight: Tensor | QuantizedTensor
+    weight: Tensor | QuantizedTensor | ScaledTensor
 
     def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """`[tokens]` to `[tokens, hidden_size]`."""

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mistralet.native import kernels
 from mistralet.ops.norm import rms_norm
-from mistralet.quant import PackedTensor, QuantizedTensor
+from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor
 
 SCORE_BLOCK = 128  # native/weights.h
 
-Matrix = Tensor | QuantizedTensor | PackedTensor
+Matrix = Tensor | QuantizedTensor | ScaledTensor | PackedTensor
 
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
 _TILE_WEIGHTS = 1 << 20
@@ -91,7 +91,7 @@ def score(x: Tensor, norm: Tensor, eps: float, weight: Matrix) -> tuple[Tensor, 
     return scores, maxima
 
 
-def embedding(ids: Tensor, weight: Tensor | QuantizedTensor, dtype: torch.dtype) -> Tensor:
+def embedding(ids: Tensor, weight: Tensor | QuantizedTensor | ScaledTensor, dtype: torch.dtype) -> Tensor:
     """Rows `ids` (`[tokens]`, int64) of `weight` (`[vocab_size, hidden_size]`): `[tokens, hidden_size]` as `dtype`."""
     return _as_dense(weight, ids, dtype)
 
@@ -142,6 +142,6 @@ def _multiply(x: Tensor, weights: Sequence[Matrix], norm: Tensor | None = None, 
 
 def _as_dense(weight: Matrix, rows: slice | Tensor, dtype: torch.dtype) -> Tensor:
     assert not isinstance(weight, PackedTensor)
-    if isinstance(weight, QuantizedTensor):
+    if isinstance(weight, (QuantizedTensor, ScaledTensor)):
         return weight.select(rows).dequantize().to(dtype)
     return weight[rows].to(dtype)

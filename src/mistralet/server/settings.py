@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mistralet.config import KVType
+from mistralet.config import KVType, Rounding
 from mistralet.errors import UsageError
 
 
@@ -68,6 +68,8 @@ class Settings:
     log_prompts: bool = _setting(False, "write prompts and answers into the log")
     grace_seconds: float = _setting(30.0, "that requests get to end when the server is told to", least=0)
 
+    quantization: Rounding | None = _setting(None, "round float weights while they are loaded, to fp8 or int4")
+    device: str = _setting("cpu", "where the model runs: cpu, or cuda for an NVIDIA GPU")
     kv_type: KVType | None = _setting(None, "how keys and values of past tokens are stored; none: 16 bits")
     kv_tokens: int | None = _setting(None, "that the cache holds in all; none: by the memory there is", least=1)
     max_sequences: int = _setting(64, "answers that are written at once", least=1)
