@@ -13,8 +13,10 @@ from mistralet.documents.passages import passages
 from mistralet.documents.words import language_of, stems
 
 _K1, _B = 1.2, 0.75  # of BM25
-_WINDOW = 5  # passages that are looked at together: an answer often stands beside the words that name its subject
-_PAGE_WEIGHT = 1.0  # of what the page as a whole says, beside its best window
+# Passages that are looked at together, five sentences and a heading: an answer often stands beside the words that name
+# its subject.
+_WINDOW = 6
+_PAGE_WEIGHT = 1.5  # of what the page as a whole says, beside its best window
 _RANK_OFFSET = 60  # of reciprocal rank fusion
 
 

@@ -23,7 +23,7 @@ def blocks_that_fit(model: MistralSmall, kv_type: KVType) -> int:
     Raises:
         UsageError: the model's heads cannot be stored so.
     """
-    block_bytes = BLOCK_SIZE * model.config.kv_bytes_per_token(kv_type)
+    block_bytes = BLOCK_SIZE * model.part.kv_bytes_per_token(kv_type)
     context = model.config.max_position_embeddings
     least = blocks_for(min(context, _LEAST_CONTEXT))
     return min(blocks_for(_CONTEXTS * context), max(least, _free_bytes(model) // block_bytes))

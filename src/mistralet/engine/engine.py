@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from collections.abc import Sequence as ListOf
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import torch
@@ -28,8 +29,9 @@ from mistralet.engine.sampling import Sampled, SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
-from mistralet.errors import ConstraintError, PromptError, UsageError
-from mistralet.model import KVCache, MistralSmall
+from mistralet.engine.tensor_parallel import new_cache
+from mistralet.errors import ConstraintError, EngineError, PromptError, UsageError
+from mistralet.model import MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
 
@@ -65,9 +67,7 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.context = model.config.max_position_embeddings
-        self.cache = KVCache(
-            model.config, options.kv_type_of(model), model.norm.weight.device, options.blocks_of(model)
-        )
+        self.cache = new_cache(model, options.kv_type_of(model), options.blocks_of(model))
         self.library = library
         self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
         self.drafter = self._new_drafter(options, draft_model)
@@ -78,6 +78,7 @@ class Engine:
         self.token_parts = TokenParts(tokenizer.token_bytes)
         self.pace = Pace(options.prefill_tokens)
         self.listener = listener
+        self.helpers = ExitStack()  # closed with it
         self._requests: dict[str, list[Sequence]] = {}  # unfinished
         self._compiling: dict[Sequence, Future[Matcher]] = {}  # whose grammars are compiled
         self._inboxes: dict[str, deque[StepOutput]] = {}  # of requests that `stream` runs
@@ -155,6 +156,9 @@ class Engine:
 
     def close(self) -> None:
         """End the threads and processes that help it."""
+        with suppress(EngineError):  # they have ended already
+            self.model.shard.lead("end")
+        self.helpers.close()
         self.drawing.close()
         self.compiler.close()
 
@@ -338,6 +342,7 @@ class Engine:
         self.drafter.forget(sequence)
 
     def _copy_block(self, source: int, target: int) -> None:
+        self.model.shard.lead("copy_block", source, target)
         self.cache.copy_block(source, target)
         self.drafter.copy_block(source, target)
 

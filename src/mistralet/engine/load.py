@@ -13,11 +13,12 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.base import FLOAT_DTYPES, SCALED_DTYPES
+from mistralet.checkpoint.sharding import sharded
 from mistralet.config import Rounding, part_of
 from mistralet.engine.packed_file import Progress, packed_matrices
 from mistralet.errors import UsageError
 from mistralet.files import file_states
-from mistralet.model import MistralSmall
+from mistralet.model import ALONE, MistralSmall, Shard
 from mistralet.model.layers import Linear, Weight
 from mistralet.native import kernels
 from mistralet.quant import (
@@ -57,6 +58,7 @@ def load(
     progress: Progress | None = None,
     round_vision: bool = True,
     rounding: Rounding | None = None,
+    shard: Shard = ALONE,
 ) -> LoadedModel:
     """Load the model and the tokenizer at `path`.
 
@@ -67,6 +69,7 @@ def load(
         progress: see `load_weights`.
         round_vision: see `load_weights`; False computes pictures in float32, at half the speed.
         rounding: what the text decoder's matrices are rounded to if they are float; see `rounded`.
+        shard: which part of the model is loaded.
 
     Raises:
         ConfigError, CheckpointError, TokenizerError: what is missing, damaged or contradictory.
@@ -76,7 +79,7 @@ def load(
     tokenizer = load_tokenizer(checkpoint)
     if rounding is not None:
         checkpoint = rounded(checkpoint, rounding)
-    model = load_weights(checkpoint, torch.device(device), progress=progress, round_vision=round_vision)
+    model = load_weights(checkpoint, torch.device(device), progress=progress, round_vision=round_vision, shard=shard)
     return LoadedModel(checkpoint, model, tokenizer, rounding)
 
 
@@ -119,6 +122,7 @@ def load_weights(
     use_native: bool = True,
     progress: Progress | None = None,
     round_vision: bool = False,
+    shard: Shard = ALONE,
 ) -> MistralSmall:
     """Build the model and give it the weights of a sound checkpoint (see `check`).
 
@@ -131,13 +135,19 @@ def load_weights(
             for the text decoder, then for encoder and projector of pictures; the rest takes no time.
         round_vision: round float matrices of encoder and projector to 8 bits (Q8_0) for the native kernels. Features
             keep a cosine above 0.999 to those in float32.
+        shard: which part of the model is loaded; float encoders of pictures stay float then.
+
+    Raises:
+        UsageError: the model, or a quantised matrix of it, cannot be split so.
     """
-    model = MistralSmall(checkpoint.config)
+    model = MistralSmall(checkpoint.config, shard)
+    if shard.size > 1:
+        checkpoint = sharded(checkpoint, shard.rank, shard.size)
     native = use_native and kernels is not None and device.type == "cpu"
     model.dtype = dtype or (torch.float32 if native else _activation_dtype(checkpoint, device))
     modules = {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, Weight)}
     packed: dict[str, PackedTensor] = {}
-    if native:
+    if native and shard.size == 1:
         names = [name for name in checkpoint.tensors if isinstance(modules[name], Linear)]
         names += [_EMBEDDING] * checkpoint.config.tie_word_embeddings
         text, vision = ([name for name in names if (part_of(name) == "text") == is_text] for is_text in (True, False))
@@ -148,7 +158,8 @@ def load_weights(
     tied_output = packed.pop(_EMBEDDING, None)
     done = 0
     for name, stored in checkpoint.tensors.items():
-        modules[name].set_weight(packed.get(name) or _prepared(checkpoint.read(name), model.dtype, device, native))
+        packs = native and isinstance(modules[name], Linear)
+        modules[name].set_weight(packed.get(name) or _prepared(checkpoint.read(name), model.dtype, device, packs))
         done += stored.nbytes
         if progress is not None and checkpoint.format != "gguf":
             progress(done, checkpoint.nbytes)
@@ -163,13 +174,15 @@ def _activation_dtype(checkpoint: Checkpoint, device: torch.device) -> torch.dty
 
 
 def _prepared(
-    weight: Tensor | QuantizedTensor | ScaledTensor, dtype: torch.dtype, device: torch.device, native: bool
+    weight: Tensor | QuantizedTensor | ScaledTensor, dtype: torch.dtype, device: torch.device, packs: bool
 ) -> Tensor | QuantizedTensor | ScaledTensor | PackedTensor:
     if isinstance(weight, Tensor):
         # Norm weights multiply activations directly; on a CPU matrices keep their own type, `ops.linear` converts them.
         return weight.to(device) if weight.dim() > 1 and device.type == "cpu" else weight.to(device, dtype)
-    if isinstance(weight, ScaledTensor) and native and block_format_of(weight) is not None:
+    if packs and isinstance(weight, ScaledTensor) and block_format_of(weight) is not None:
         return pack(as_blocks(weight))
+    if packs and isinstance(weight, QuantizedTensor):
+        return pack(weight)
     if isinstance(weight, QuantizedTensor) and device.type == "cuda":
         return scaled(weight).to(device)
     return weight.to(device)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from mistralet.ops import PagedBatch, Span, blocks_for
 
+# Ids, and of each span its tokens, its context and its blocks.
+BatchLists = tuple[list[int], list[tuple[int, int, list[int]]]]
+
 
 @dataclass(frozen=True)
 class ImageRows:
@@ -33,3 +36,26 @@ class ForwardBatch:
         context = start + len(ids)
         span = Span(len(ids), context, torch.arange(blocks_for(context), dtype=torch.int32))
         return cls(torch.tensor(ids), PagedBatch([span]), images)
+
+    def as_lists(self) -> BatchLists:
+        """All of it but the images, for another process."""
+        spans = [
+            (span.tokens, span.context, span.blocks[: blocks_for(span.context)].tolist()) for span in self.places.spans
+        ]
+        return self.input_ids.tolist(), spans
+
+    def image_tensors(self) -> tuple[Tensor, ...]:
+        """The rest of it: nothing, or places and embeddings of images."""
+        return (
+            ()
+            if self.images is None
+            else (self.images.places.to(self.images.embeddings.device), self.images.embeddings)
+        )
+
+    @classmethod
+    def of_lists(cls, lists: BatchLists, tensors: Sequence[Tensor]) -> ForwardBatch:
+        """The batch that `as_lists` and `image_tensors` told of."""
+        ids, told = lists
+        spans = [Span(tokens, context, torch.tensor(blocks, dtype=torch.int32)) for tokens, context, blocks in told]
+        images = ImageRows(*tensors) if tensors else None
+        return cls(torch.tensor(ids), PagedBatch(spans), images)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mistralet import ops
+from mistralet.model.shard import ALONE, Shard
 from mistralet.quant import QuantizedTensor, ScaledTensor
 
 
@@ -44,9 +45,23 @@ class Embedding(Weight):
 
     weight: Tensor | QuantizedTensor | ScaledTensor
 
+    def __init__(self, rows: int, size: int, shard: Shard = ALONE) -> None:
+        """
+        Args:
+            rows: that this process has of the vocabulary.
+        """
+        super().__init__(rows, size)
+        self.shard = shard
+
     def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """`[tokens]` to `[tokens, hidden_size]`."""
-        return ops.embedding(ids, self.weight, dtype)
+        if self.shard.size == 1:
+            return ops.embedding(ids, self.weight, dtype)
+        rows = self.weight.shape[0]
+        own = ids - self.shard.rank * rows
+        is_mine = (own >= 0) & (own < rows)
+        found = ops.embedding(own.clamp(0, rows - 1), self.weight, dtype)
+        return self.shard.total(found * is_mine.unsqueeze(-1))
 
 
 class RMSNorm(Weight):
@@ -66,8 +81,13 @@ class RMSNorm(Weight):
 class Attention(nn.Module):
     """Grouped-query attention with rotary positions; with as many key heads as query heads, that of the encoder."""
 
-    def __init__(self, hidden_size: int, heads: int, kv_heads: int, head_dim: int) -> None:
+    def __init__(self, hidden_size: int, heads: int, kv_heads: int, head_dim: int, shard: Shard = ALONE) -> None:
+        """
+        Args:
+            heads, kv_heads: that this process has.
+        """
         super().__init__()
+        self.shard = shard
         self.wq = Linear(hidden_size, heads * head_dim)
         self.wk = Linear(hidden_size, kv_heads * head_dim)
         self.wv = Linear(hidden_size, kv_heads * head_dim)
@@ -78,14 +98,21 @@ class Attention(nn.Module):
     ) -> Tensor:
         """`x + attention(norm(x))`, `[tokens, hidden_size]`; keys and values are put into the cache."""
         weights = (self.wq.weight, self.wk.weight, self.wv.weight, self.wo.weight)
-        return ops.attention_block(x, norm.weight, norm.eps, weights, rotations, cache, batch)
+        return self.shard.joined(
+            x, lambda x: ops.attention_block(x, norm.weight, norm.eps, weights, rotations, cache, batch)
+        )
 
 
 class FeedForward(nn.Module):
     """`w2(silu(w1 x) * w3 x)`."""
 
-    def __init__(self, hidden_size: int, intermediate_size: int) -> None:
+    def __init__(self, hidden_size: int, intermediate_size: int, shard: Shard = ALONE) -> None:
+        """
+        Args:
+            intermediate_size: what this process has of it.
+        """
         super().__init__()
+        self.shard = shard
         self.w1 = Linear(hidden_size, intermediate_size)
         self.w2 = Linear(intermediate_size, hidden_size)
         self.w3 = Linear(hidden_size, intermediate_size)
@@ -93,4 +120,4 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor, norm: RMSNorm) -> Tensor:
         """`x + feed_forward(norm(x))`, `[tokens, hidden_size]`."""
         weights = (self.w1.weight, self.w3.weight, self.w2.weight)
-        return ops.feed_forward_block(x, norm.weight, norm.eps, weights)
+        return self.shard.joined(x, lambda x: ops.feed_forward_block(x, norm.weight, norm.eps, weights))

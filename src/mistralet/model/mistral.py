@@ -15,22 +15,33 @@ from mistralet.model.decoder import DecoderLayer
 from mistralet.model.kv_cache import KVCache
 from mistralet.model.layers import Embedding, Linear, RMSNorm
 from mistralet.model.projector import PatchMerger, VisionLanguageAdapter
+from mistralet.model.shard import ALONE, Shard, shard_config
 from mistralet.model.vision import VisionEncoder
 
 
 class MistralSmall(nn.Module):
     """The model. It is built without weights (meta device); `load_weights` in `engine` gives it some."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, shard: Shard = ALONE) -> None:
+        """
+        Args:
+            config: of the whole model.
+            shard: which part of it this is.
+
+        Raises:
+            UsageError: the model cannot be split so.
+        """
         super().__init__()
         self.config = config
+        self.shard = shard
+        self.part = part = shard_config(config, shard.size)
         self.dtype = torch.float32  # of activations
-        self.tok_embeddings = Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
+        self.tok_embeddings = Embedding(part.vocab_size, config.hidden_size, shard)
+        self.layers = nn.ModuleList(DecoderLayer(part, shard) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.output = Linear(config.hidden_size, config.vocab_size)  # the embedding's own weight where they are tied
-        if config.vision is not None:
-            self.vision_encoder = VisionEncoder(config.vision)
+        self.output = Linear(config.hidden_size, part.vocab_size)  # the embedding's own weight where they are tied
+        if config.vision is not None and part.vision is not None:
+            self.vision_encoder = VisionEncoder(part.vision, shard)
             self.pre_mm_projector_norm = RMSNorm(config.vision.hidden_size, config.vision.projector_norm_eps)
             self.patch_merger = PatchMerger(config.vision)
             self.vision_language_adapter = VisionLanguageAdapter(config.vision.hidden_size, config.hidden_size)
@@ -41,6 +52,8 @@ class MistralSmall(nn.Module):
         Returns:
             Hidden states after the last layer, `[tokens, hidden_size]`; `logits` takes the rows that are wanted.
         """
+        if self.shard.leads:
+            self.shard.lead("forward", batch.as_lists(), tensors=batch.image_tensors())
         x = self._embed(batch)
         positions = batch.places.positions.to(x.device)
         rotations = ops.rotary_table(positions, self.config.head_dim, self.config.rope_theta)
@@ -54,7 +67,11 @@ class MistralSmall(nn.Module):
 
     def score(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """`logits`, and where they cost nothing the largest of each block of a row (see `ops.score`)."""
-        return ops.score(hidden, self.norm.weight, self.norm.eps, self.output.weight)
+        self.shard.lead("score", tensors=(hidden,))
+        scores, maxima = ops.score(hidden, self.norm.weight, self.norm.eps, self.output.weight)
+        if self.part.vocab_size % ops.SCORE_BLOCK and self.shard.size > 1:
+            maxima = None  # blocks would not be those of the whole
+        return self.shard.gathered(scores), None if maxima is None else self.shard.gathered(maxima)
 
     def encode_images(self, images: list[Tensor]) -> list[Tensor]:
         """Rows that take the place of each image's tokens.
@@ -65,6 +82,7 @@ class MistralSmall(nn.Module):
         Returns:
             For each image `[image tokens, hidden_size]`.
         """
+        self.shard.lead("encode_images", tensors=tuple(images))
         features = self.vision_encoder([image.to(self.dtype) for image in images])
         return [self.vision_language_adapter(self.patch_merger(self.pre_mm_projector_norm(part))) for part in features]
 

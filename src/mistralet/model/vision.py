@@ -8,20 +8,21 @@ from torch import Tensor, nn
 from mistralet import ops
 from mistralet.config import KVType, VisionConfig
 from mistralet.model.layers import Attention, FeedForward, RMSNorm, Weight
+from mistralet.model.shard import ALONE, Shard
 from mistralet.quant import PackedTensor
 
 
 class VisionLayer(nn.Module):
     """One of the encoder's layers."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, shard: Shard = ALONE) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.attention = Attention(
-            config.hidden_size, config.num_attention_heads, config.num_attention_heads, config.head_dim
+            config.hidden_size, config.num_attention_heads, config.num_attention_heads, config.head_dim, shard
         )
         self.ffn_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
+        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size, shard)
 
     def forward(self, x: Tensor, rotations: Tensor, cache: ops.LayerCache, batch: ops.PagedBatch) -> Tensor:
         """`[patches, hidden_size]` to the same shape; `cache` holds keys and values while they are attended to."""
@@ -32,10 +33,10 @@ class VisionLayer(nn.Module):
 class VisionTransformer(nn.Module):
     """The stack of layers."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, shard: Shard = ALONE) -> None:
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(VisionLayer(config, shard) for _ in range(config.num_hidden_layers))
 
     def forward(self, x: Tensor, rotations: Tensor, lengths: list[int]) -> Tensor:
         """`[patches, hidden_size]` to the same shape; a patch sees its own image, `lengths` are their patches."""
@@ -70,14 +71,14 @@ class PatchConvolution(Weight):
 class VisionEncoder(nn.Module):
     """Images to features, one row per patch."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, shard: Shard = ALONE) -> None:
         super().__init__()
         self.config = config
         self.patch_conv = PatchConvolution(
             config.hidden_size, config.num_channels, config.patch_size, config.patch_size
         )
         self.ln_pre = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.transformer = VisionTransformer(config)
+        self.transformer = VisionTransformer(config, shard)
 
     def forward(self, images: list[Tensor]) -> list[Tensor]:
         """Features of each image.

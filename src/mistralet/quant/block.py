@@ -68,6 +68,13 @@ class QuantizedTensor:
         """Some rows, still packed (a slice shares memory)."""
         return QuantizedTensor(self.format, self.data[rows], self.columns)
 
+    def select_columns(self, start: int, count: int) -> QuantizedTensor | None:
+        """`count` columns from `start` on, still packed; None if a block would be cut."""
+        if start % self.format.block_size or count % self.format.block_size:
+            return None
+        first, length = self.format.row_bytes(start), self.format.row_bytes(count)
+        return QuantizedTensor(self.format, self.data[:, first : first + length].contiguous(), count)
+
     def unpack(self) -> UnpackedBlocks:
         """Codes int8 `[rows, columns]`; scales and offsets float32 `[rows, columns // group_size]`."""
         by_group = (self.shape[0], self.columns // self.format.group_size)

@@ -97,6 +97,23 @@ class ScaledTensor:
         offsets = None if self.offsets is None else self.offsets[rows]
         return replace(self, codes=_rows(self.codes, rows), scales=self.scales[rows], offsets=offsets)
 
+    def select_columns(self, start: int, count: int) -> ScaledTensor | None:
+        """`count` columns from `start` on, still quantised; None if a group would be cut, or columns are reordered."""
+        per_byte = 2 if self.encoding.is_half_byte else 1
+        groups = slice(None)
+        if self.scales.shape[1] > 1:
+            if start % self.group_size or count % self.group_size:
+                return None
+            groups = slice(start // self.group_size, (start + count) // self.group_size)
+        if self.order is not None or start % per_byte or count % per_byte:
+            return None
+        return replace(
+            self,
+            codes=self.codes[:, start // per_byte : (start + count) // per_byte].contiguous(),
+            scales=self.scales[:, groups].contiguous(),
+            offsets=None if self.offsets is None else self.offsets[:, groups].contiguous(),
+        )
+
     def values(self) -> Tensor:
         """The values of the codes, float32 `[rows, columns]`, columns as they are stored."""
         if not self.encoding.is_half_byte:

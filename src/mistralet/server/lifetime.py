@@ -41,7 +41,15 @@ def load_spec(settings: Settings, path: Path, draft: Path | None) -> LoadSpec:
     options = EngineOptions(
         kv_type=settings.kv_type, kv_tokens=settings.kv_tokens, max_sequences=settings.max_sequences
     )
-    return LoadSpec(path, settings.device, options, draft, settings.quantization, settings.library_bytes)
+    return LoadSpec(
+        path,
+        settings.device,
+        options,
+        draft,
+        settings.quantization,
+        settings.tensor_parallel,
+        settings.library_bytes,
+    )
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

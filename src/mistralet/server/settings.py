@@ -70,6 +70,7 @@ class Settings:
 
     quantization: Rounding | None = _setting(None, "round float weights while they are loaded, to fp8 or int4")
     device: str = _setting("cpu", "where the model runs: cpu, or cuda for an NVIDIA GPU")
+    tensor_parallel: int = _setting(1, "processes, each on a GPU of its own, that have the model together", least=1)
     kv_type: KVType | None = _setting(None, "how keys and values of past tokens are stored; none: 16 bits")
     kv_tokens: int | None = _setting(None, "that the cache holds in all; none: by the memory there is", least=1)
     max_sequences: int = _setting(64, "answers that are written at once", least=1)
