@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mistralet.config import KVType
 from mistralet.native import kernels
+from mistralet.ops.gpu import gpu_kernels
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary
 from mistralet.quant import kv_int4
@@ -70,9 +71,14 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
         _, heads, head_dim = query.shape
         kernels.attend(query.data_ptr(), heads, head_dim**-0.5, cache.handle, batch.handle, out.data_ptr())
         return out
+    of_gpu = gpu_kernels(query)
+    if of_gpu is not None and cache.kv_type is not KVType.INT4 and all(span.tokens == 1 for span in batch.spans):
+        attended: Tensor = of_gpu.decode_attention(query, cache, batch)
+        return attended
     parts = query.split([span.tokens for span in batch.spans])
-    attended = [_attend_span(part, cache, span, batch.causal) for part, span in zip(parts, batch.spans, strict=True)]
-    return torch.cat(attended)
+    return torch.cat(
+        [_attend_span(part, cache, span, batch.causal) for part, span in zip(parts, batch.spans, strict=True)]
+    )
 
 
 def is_native_head(head_dim: int) -> bool:

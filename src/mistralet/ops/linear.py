@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mistralet.native import kernels
+from mistralet.ops.gpu import gpu_kernels
 from mistralet.ops.norm import rms_norm
 from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor
 
@@ -39,6 +40,9 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     """
     if are_native(x, [weight]):
         return _multiply(x, [weight])[0]
+    if isinstance(weight, ScaledTensor) and (kernels_of_gpu := gpu_kernels(x)) is not None:
+        product: Tensor = kernels_of_gpu.scaled_linear(x, weight)
+        return product
     if isinstance(weight, Tensor) and weight.dtype == x.dtype:
         return F.linear(x, weight)
     out_features, in_features = weight.shape

@@ -1,0 +1,137 @@
+"""The kernels compute what PyTorch does in float32, of odd sizes, with whatever lies where nothing was written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mistralet import ops
+from mistralet.config import KVType, Rounding
+from mistralet.ops import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
+from mistralet.quant import Encoding, ScaledTensor, pack_half_bytes, round_weight
+
+triton = pytest.importorskip("mistralet.ops.triton")
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def randn(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=GENERATOR)
+
+
+def random_scaled(encoding: Encoding, rows: int, columns: int, group: int, has_offsets: bool) -> ScaledTensor:
+    if encoding is Encoding.INT8:
+        codes = torch.randint(-128, 128, (rows, columns), generator=GENERATOR).to(torch.int8)
+    elif encoding is Encoding.FP8:
+        codes = randn(rows, columns).to(torch.float8_e4m3fn)
+    else:
+        codes = pack_half_bytes(torch.randint(0, 16, (rows, columns), generator=GENERATOR))
+    scales = torch.rand(rows, columns // group, generator=GENERATOR).half()
+    return ScaledTensor(encoding, codes, scales, randn(rows, columns // group) if has_offsets else None)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize(
+    ("tokens", "rows", "group"), [(1, 100, 32), (3, 64, 64), (8, 7, 192), (9, 70, 32), (65, 65, 64)]
+)
+@pytest.mark.parametrize("has_offsets", [False, True])
+def test_products(encoding: Encoding, tokens: int, rows: int, group: int, has_offsets: bool) -> None:
+    weight = random_scaled(encoding, rows, 192, group, has_offsets)
+    x = randn(tokens, 192)
+    expected = x @ weight.dequantize().T
+    actual = triton.scaled_linear(x, weight)
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+# The interpreter has no products of bfloat16 matrices.
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("tokens", "dtype"), [(1, torch.bfloat16), (5, torch.bfloat16), (17, torch.float16)])
+def test_products_in_half_precision(rounding: Rounding, tokens: int, dtype: torch.dtype) -> None:
+    weight = round_weight(randn(48, 128), rounding)
+    x = randn(tokens, 128).to(dtype)
+    actual = triton.scaled_linear(x, weight)
+    assert actual.dtype == dtype
+    expected = x.float() @ weight.dequantize().T
+    torch.testing.assert_close(actual.float(), expected, rtol=2e-2, atol=2e-2 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 20])
+@pytest.mark.parametrize("group", [1, 2, 8, 16])
+def test_small_groups(tokens: int, group: int) -> None:
+    weight = random_scaled(Encoding.INT8, 5, 16, group, has_offsets=True)
+    x = randn(tokens, 16)
+    torch.testing.assert_close(triton.scaled_linear(x, weight), x @ weight.dequantize().T, rtol=1e-4, atol=1e-3)
+
+
+def test_columns_in_another_order() -> None:
+    weight = random_scaled(Encoding.INT4, 20, 64, 32, has_offsets=True)
+    order = torch.randperm(64, generator=GENERATOR)
+    weight = ScaledTensor(weight.encoding, weight.codes, weight.scales, weight.offsets, order)
+    x = randn(4, 64)
+    torch.testing.assert_close(triton.scaled_linear(x, weight), x @ weight.dequantize().T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 48, 100, 1024])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rms_norm(size: int, dtype: torch.dtype) -> None:
+    x, weight = (5 * randn(7, size)).to(dtype), randn(size).to(dtype)
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(
+        triton.rms_norm(x, weight, 1e-5), ops.rms_norm(x, weight, 1e-5), rtol=tolerance, atol=tolerance
+    )
+
+
+def poisoned(blocks: int, kv_heads: int, head_dim: int, kv_type: KVType) -> LayerCache:
+    """A cache in which not a number lies wherever nothing is written."""
+    cache = LayerCache.empty(blocks, kv_heads, head_dim, kv_type)
+    for tensor in cache.tensors:
+        tensor.fill_(math.nan if tensor.is_floating_point() else 77)
+    return cache
+
+
+@pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.BFLOAT16, KVType.INT8])
+@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(4, 2, 16), (6, 1, 48), (32, 2, 32)])
+def test_decode_attention(kv_type: KVType, heads: int, kv_heads: int, head_dim: int) -> None:
+    contexts = [1, 31, 32, 33, 700]  # of one token, of parts of blocks, of several pieces
+    order = torch.randperm(sum(map(blocks_for, contexts)), generator=GENERATOR).to(torch.int32)
+    cache = poisoned(len(order), kv_heads, head_dim, kv_type)
+    spans, first = [], 0
+    for context in contexts:
+        spans.append(Span(1, context, order[first : first + blocks_for(context)]))
+        first += blocks_for(context)
+    for span in spans:  # all of a sequence, to be read again as one token
+        whole = PagedBatch([Span(span.context, span.context, span.blocks)])
+        shape = (span.context, kv_heads, head_dim)
+        rotations = torch.ones(span.context, head_dim // 2, dtype=torch.complex64)
+        ops.rotate_and_store(
+            randn(span.context, heads, head_dim), randn(*shape), randn(*shape), rotations, cache, whole
+        )
+    query = randn(len(spans), heads, head_dim)
+    batch = PagedBatch(spans)
+    # The type keeps the native kernels out, which compute in whole numbers of a float16 cache.
+    expected = torch.cat([_attended(query[row : row + 1], cache, span) for row, span in enumerate(spans)])
+    torch.testing.assert_close(triton.decode_attention(query, cache, batch), expected, rtol=1e-4, atol=1e-4)
+
+
+def _attended(query: Tensor, cache: LayerCache, span: Span) -> Tensor:
+    """By hand: softmax over the keys of one sequence, in float64."""
+    blocks = span.blocks.long()
+    keys, values = cache.keys[blocks].double(), cache.values[blocks].double()
+    if cache.key_scales is not None and cache.value_scales is not None:
+        keys, values = keys * cache.key_scales[blocks][:, :, None], values * cache.value_scales[blocks][..., None]
+    keys = keys.permute(1, 0, 3, 2).flatten(1, 2)[:, : span.context]
+    values = values.transpose(0, 1).flatten(1, 2)[:, : span.context]
+    repeats = query.shape[1] // keys.shape[0]
+    keys, values = keys.repeat_interleave(repeats, 0), values.repeat_interleave(repeats, 0)
+    scores = torch.einsum("hd,hkd->hk", query[0].double(), keys) * query.shape[-1] ** -0.5
+    return torch.einsum("hk,hkd->hd", scores.softmax(-1), values).float()[None]
+
+
+def test_the_last_block_need_not_be_full() -> None:
+    cache = poisoned(1, 1, 16, KVType.FLOAT32)
+    cache.keys[0, :, :, 0], cache.values[0, :, 0] = 1.0, 3.0
+    batch = PagedBatch([Span(1, 1, torch.zeros(1, dtype=torch.int32))])
+    assert BLOCK_SIZE > 1
+    assert torch.equal(triton.decode_attention(torch.ones(1, 2, 16), cache, batch), torch.full((1, 2, 16), 3.0))
