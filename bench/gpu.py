@@ -1,4 +1,4 @@
-"""`python -m bench.gpu`: the 24B shape with random weights on one GPU, beside what its memory and matrix units allow."""
+"""`python -m bench.gpu`: the 24B shape with random weights on one GPU, beside what its memory and units allow."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def main(
 
 _NOTE = (
     "Against: the measured bandwidth over the bytes of weights and cache that a step reads, or the measured matrix "
-    "rate. A step is the model, the scores of the vocabulary and the choice of the likeliest token, without the engine. "
+    "rate. A step is the model, the vocabulary's scores and the choice of the likeliest token, without the engine. "
     "Bars are of all 40 layers on a GPU of 4.3 TB/s and 790 TFLOP/s."
 )
 
