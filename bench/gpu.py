@@ -47,6 +47,8 @@ def main(
     """Measure the model on a GPU."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that PyTorch can use here; --device cpu --layers 1 tries the program itself.")
+    # Read before anything is made: the whole model takes 47 GB.
+    context_lengths, batch_sizes, prompt_lengths = _numbers(contexts), _numbers(batches), _numbers(prompts)
     console = Console(width=160, highlight=False)
     place = torch.device(device)
     bandwidth, rate = copy_bandwidth(place), matrix_rate(place)
@@ -55,9 +57,9 @@ def main(
     for name in _FORMATS:
         model = random_model(config, name, place)
         figures = [
-            *decode_figures(model, name, _numbers(contexts), [1], bandwidth, steps),
-            *decode_figures(model, name, [1024], _numbers(batches), bandwidth, steps),
-            *prefill_figures(model, name, _numbers(prompts), rate),
+            *decode_figures(model, name, context_lengths, [1], bandwidth, steps),
+            *decode_figures(model, name, [1024], batch_sizes, bandwidth, steps),
+            *prefill_figures(model, name, prompt_lengths, rate),
         ]
         Chapter(f"{config.num_hidden_layers} layers in {name}", figures, notes=[_NOTE]).show(console)
         del model
