@@ -55,7 +55,7 @@ class MistralSmall(nn.Module):
         if self.shard.leads:
             self.shard.lead("forward", batch.as_lists(), tensors=batch.image_tensors())
         x = self._embed(batch)
-        positions = batch.places.positions.to(x.device)
+        positions = batch.places.positions_on(x.device)
         rotations = ops.rotary_table(positions, self.config.head_dim, self.config.rope_theta)
         for layer, layer_cache in zip(self.layers, cache.layers, strict=True):
             x = layer(x, rotations, layer_cache, batch.places)

@@ -5,7 +5,7 @@ from mistralet.ops.attention import attend, rotate_and_store
 from mistralet.ops.blocks import attention_block, feed_forward_block
 from mistralet.ops.linear import SCORE_BLOCK, Matrix, embedding, linear, norm_linear, score
 from mistralet.ops.norm import rms_norm
-from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
+from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, PagedTables, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary, rotary_table, rotary_table_2d
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "LayerCache",
     "Matrix",
     "PagedBatch",
+    "PagedTables",
     "Span",
     "apply_rotary",
     "attend",

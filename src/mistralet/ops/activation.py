@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from mistralet.ops.gpu import gpu_kernels
+
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """`silu(gate) * up`, element by element (Shazeer 2020, "GLU Variants Improve Transformer")."""
+    kernels = gpu_kernels(gate)
+    if kernels is not None:
+        result: Tensor = kernels.swiglu(gate, up)
+        return result
     return F.silu(gate) * up
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mistralet.config import KVType
 from mistralet.native import kernels
+from mistralet.ops.causal import causal_attention
 from mistralet.ops.gpu import gpu_kernels
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
 from mistralet.ops.rotary import apply_rotary
@@ -35,6 +38,10 @@ def rotate_and_store(
         pointers = [x.data_ptr() for x in (query, key, value, rotations)]
         kernels.rotate_and_store(*pointers, query.shape[1], cache.handle, batch.handle)
         return query
+    of_gpu = gpu_kernels(query)
+    if of_gpu is not None and cache.kv_type is not KVType.INT4:
+        turned: Tensor = of_gpu.rotate_and_store(query, key, value, rotations, cache, batch.tables_on(query.device))
+        return turned
     slots = batch.slots.to(query.device)
     blocks, places = slots // BLOCK_SIZE, slots % BLOCK_SIZE
     if cache.kv_type is KVType.INT4:
@@ -72,9 +79,11 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
         kernels.attend(query.data_ptr(), heads, head_dim**-0.5, cache.handle, batch.handle, out.data_ptr())
         return out
     of_gpu = gpu_kernels(query)
-    if of_gpu is not None and cache.kv_type is not KVType.INT4 and all(span.tokens == 1 for span in batch.spans):
-        attended: Tensor = of_gpu.decode_attention(query, cache, batch)
+    if of_gpu is not None and cache.kv_type is not KVType.INT4 and batch.is_decoding:
+        attended: Tensor = of_gpu.decode_attention(query, cache, batch.tables_on(query.device))
         return attended
+    if of_gpu is not None and cache.kv_type is not KVType.INT4 and batch.causal:
+        return _attend_mixed(of_gpu, query, cache, batch)
     parts = query.split([span.tokens for span in batch.spans])
     return torch.cat(
         [_attend_span(part, cache, span, batch.causal) for part, span in zip(parts, batch.spans, strict=True)]
@@ -90,6 +99,22 @@ def _is_native(query: Tensor) -> bool:
     return is_native_head(query.shape[-1]) and query.dtype == torch.float32 and query.device.type == "cpu"
 
 
+def _attend_mixed(of_gpu: ModuleType, query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
+    """The single tokens of a batch together, each longer span by itself."""
+    out = torch.empty_like(query)
+    singles, rows = batch.singles
+    if singles.spans:
+        places = rows.to(query.device)
+        out[places] = of_gpu.decode_attention(query[places], cache, singles.tables_on(query.device))
+    first = 0
+    for span in batch.spans:
+        if span.tokens > 1:
+            piece = slice(first, first + span.tokens)
+            out[piece] = _attend_span(query[piece], cache, span, causal=True)
+        first += span.tokens
+    return out
+
+
 def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> Tensor:
     blocks = span.blocks[: blocks_for(span.context)].to(query.device, torch.int64)
     if cache.kv_type is KVType.INT4:
@@ -100,13 +125,9 @@ def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> 
         values = _decode(cache.values[blocks], cache.value_scales, blocks, query.dtype)
     # To [kv_heads, context, head_dim]
     keys, values = (x.transpose(0, 1).flatten(1, 2)[:, : span.context] for x in (keys, values))
-    mask = None
     if causal and span.tokens > 1:
-        visible = torch.ones(span.tokens, span.context, dtype=torch.bool, device=query.device)
-        mask = visible.tril_(span.context - span.tokens)
-    attended = F.scaled_dot_product_attention(
-        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
-    )
+        return causal_attention(query, keys, values)
+    attended = F.scaled_dot_product_attention(query.transpose(0, 1)[None], keys[None], values[None], enable_gqa=True)
     return attended[0].transpose(0, 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -94,11 +95,41 @@ class Span:
 
 
 @dataclass(frozen=True)
+class PagedTables:
+    """Where the tokens of a batch lie, as tensors on the device that computes."""
+
+    positions: Tensor  # int64 [tokens]: of each token in its sequence
+    slots: Tensor  # int64 [tokens]: its place in the cache; below zero: it is not kept
+    block_table: Tensor  # int32 [sequences, at least blocks_for(longest)]
+    contexts: Tensor  # int32 [sequences]
+    longest: int  # no context is longer
+
+    @classmethod
+    def of(cls, batch: PagedBatch, device: torch.device) -> PagedTables:
+        """Those of a batch."""
+        longest = max((span.context for span in batch.spans), default=0)
+        block_table = torch.zeros(len(batch.spans), blocks_for(longest), dtype=torch.int32)
+        for row, span in zip(block_table, batch.spans, strict=True):
+            count = blocks_for(span.context)
+            row[:count] = span.blocks[:count]
+        contexts = torch.tensor([span.context for span in batch.spans], dtype=torch.int32)
+        places = batch.positions.to(device), batch.slots.to(device)
+        return cls(*places, block_table.to(device), contexts.to(device), longest)
+
+
+@dataclass(frozen=True)
 class PagedBatch:
     """Tokens of several sequences, one sequence after another."""
 
     spans: Sequence[Span]
     causal: bool = True  # a token sees its sequence up to itself; else all of it
+
+    @classmethod
+    def of_tables(cls, tables: PagedTables) -> PagedBatch:
+        """One token of each sequence, known by tensors alone, whose numbers may change between two runs."""
+        batch = cls(())
+        batch._tables[tables.contexts.device] = tables
+        return batch
 
     @classmethod
     def of_segments(cls, lengths: Sequence[int]) -> PagedBatch:
@@ -114,6 +145,34 @@ class PagedBatch:
     def tokens(self) -> int:
         """Tokens in all."""
         return sum(span.tokens for span in self.spans)
+
+    @cached_property
+    def is_decoding(self) -> bool:
+        """Whether there is one token of each sequence."""
+        return self.causal and all(span.tokens == 1 for span in self.spans)
+
+    @cached_property
+    def singles(self) -> tuple[PagedBatch, Tensor]:
+        """Those sequences that have one token here, and its row: int64 `[sequences]`."""
+        ends = list(accumulate(span.tokens for span in self.spans))
+        found = [(span, end - 1) for span, end in zip(self.spans, ends, strict=True) if span.tokens == 1]
+        return PagedBatch([span for span, _ in found]), torch.tensor([row for _, row in found], dtype=torch.int64)
+
+    def tables_on(self, device: torch.device) -> PagedTables:
+        """The tables for kernels of a device, brought there once."""
+        if device not in self._tables:
+            self._tables[device] = PagedTables.of(self, device)
+        return self._tables[device]
+
+    def positions_on(self, device: torch.device) -> Tensor:
+        """`positions` on a device. On a CPU nothing else is worked out: its kernels want no tables."""
+        if device.type == "cpu" and device not in self._tables:
+            return self.positions
+        return self.tables_on(device).positions
+
+    @cached_property
+    def _tables(self) -> dict[torch.device, PagedTables]:
+        return {}
 
     @cached_property
     def positions(self) -> Tensor:

@@ -114,6 +114,10 @@ class ScaledTensor:
             offsets=None if self.offsets is None else self.offsets[:, groups].contiguous(),
         )
 
+    def in_stored_order(self) -> ScaledTensor:
+        """The same columns in the order of the codes; `x[:, order]` goes with it."""
+        return replace(self, order=None)
+
     def values(self) -> Tensor:
         """The values of the codes, float32 `[rows, columns]`, columns as they are stored."""
         if not self.encoding.is_half_byte:

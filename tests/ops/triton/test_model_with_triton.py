@@ -39,11 +39,13 @@ def test_logits(rounding: Rounding, monkeypatch: pytest.MonkeyPatch) -> None:
             calls.append(name)
             return getattr(triton, name)
 
-    modules = [importlib.import_module(f"mistralet.ops.{name}") for name in ("linear", "attention", "norm")]
+    modules = [
+        importlib.import_module(f"mistralet.ops.{name}") for name in ("linear", "attention", "norm", "activation")
+    ]
     monkeypatch.setattr("mistralet.ops.attention._is_native", lambda _query: False)
     expected = logits(model)
     for module in modules:
         monkeypatch.setattr(module, "gpu_kernels", lambda _x: Counted())
     actual = logits(model)
-    assert set(calls) == {"scaled_linear", "decode_attention", "rms_norm"}
+    assert set(calls) == {"scaled_linear", "decode_attention", "rms_norm", "rotate_and_store", "swiglu"}
     torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-3)

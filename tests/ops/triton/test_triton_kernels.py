@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import pytest
@@ -10,11 +11,15 @@ from torch import Tensor
 
 from mistralet import ops
 from mistralet.config import KVType, Rounding
-from mistralet.ops import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
+from mistralet.ops import BLOCK_SIZE, LayerCache, PagedBatch, PagedTables, Span, blocks_for
 from mistralet.quant import Encoding, ScaledTensor, pack_half_bytes, round_weight
 
 triton = pytest.importorskip("mistralet.ops.triton")
+float8 = importlib.import_module("mistralet.ops.triton.float8")
+dequantize = importlib.import_module("mistralet.ops.triton.dequantize").dequantize
+CPU = torch.device("cpu")
 GENERATOR = torch.Generator().manual_seed(0)
+STORED = [KVType.FLOAT32, KVType.FLOAT16, KVType.BFLOAT16, KVType.INT8]
 
 
 def randn(*shape: int) -> Tensor:
@@ -34,20 +39,22 @@ def random_scaled(encoding: Encoding, rows: int, columns: int, group: int, has_o
 
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize(
-    ("tokens", "rows", "group"), [(1, 100, 32), (3, 64, 64), (8, 7, 192), (9, 70, 32), (65, 65, 64)]
+    ("tokens", "rows", "group"), [(1, 100, 32), (3, 64, 64), (4, 7, 192), (9, 70, 32), (65, 65, 64), (130, 9, 192)]
 )
 @pytest.mark.parametrize("has_offsets", [False, True])
 def test_products(encoding: Encoding, tokens: int, rows: int, group: int, has_offsets: bool) -> None:
     weight = random_scaled(encoding, rows, 192, group, has_offsets)
     x = randn(tokens, 192)
     expected = x @ weight.dequantize().T
-    actual = triton.scaled_linear(x, weight)
+    onto = randn(tokens, rows) if rows % 2 else None
+    expected = expected if onto is None else expected + onto
+    actual = triton.scaled_linear(x, weight, onto)
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 # The interpreter has no products of bfloat16 matrices.
 @pytest.mark.parametrize("rounding", Rounding)
-@pytest.mark.parametrize(("tokens", "dtype"), [(1, torch.bfloat16), (5, torch.bfloat16), (17, torch.float16)])
+@pytest.mark.parametrize(("tokens", "dtype"), [(1, torch.bfloat16), (4, torch.bfloat16), (17, torch.float16)])
 def test_products_in_half_precision(rounding: Rounding, tokens: int, dtype: torch.dtype) -> None:
     weight = round_weight(randn(48, 128), rounding)
     x = randn(tokens, 128).to(dtype)
@@ -55,6 +62,50 @@ def test_products_in_half_precision(rounding: Rounding, tokens: int, dtype: torc
     assert actual.dtype == dtype
     expected = x.float() @ weight.dequantize().T
     torch.testing.assert_close(actual.float(), expected, rtol=2e-2, atol=2e-2 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(65, 2048), (200, 1056)])
+def test_columns_split_among_programs(rows: int, columns: int) -> None:
+    weight = random_scaled(Encoding.INT8, rows, columns, 32, has_offsets=True)
+    x, onto = randn(18, columns), randn(18, rows)
+    expected = x @ weight.dequantize().T + onto
+    torch.testing.assert_close(triton.scaled_linear(x, weight, onto), expected, rtol=1e-4, atol=1e-2)
+
+
+def all_float8() -> ScaledTensor:
+    numbers = torch.arange(256, dtype=torch.uint8)
+    is_number = (numbers & 127) < 127
+    codes = torch.where(is_number, numbers, 0).view(torch.float8_e4m3fn).repeat(2, 1)
+    return ScaledTensor(Encoding.FP8, codes, torch.tensor([[1.0], [0.5]]))
+
+
+@pytest.mark.parametrize("encoding", ["fp8", "fp8_by_bits"])
+def test_every_float8_code(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mistralet.ops.triton.dequantize.encoding_name", lambda _weight: encoding)
+    weight = all_float8()
+    assert torch.equal(dequantize(weight, torch.float32), weight.dequantize())
+
+
+def test_tokens_rounded_to_float8() -> None:
+    x = randn(20, 3000).bfloat16()
+    x[3] = 0
+    codes, scales = float8.round_tokens(x)
+    torch.testing.assert_close(scales[:, 0], x.float().abs().amax(-1).clamp(min=1e-12) / 448)
+    exact = x.float() / scales
+    # The interpreter rounds what lies just below a power of two to half of it, and halves upwards; cards do not.
+    is_power = exact.to(torch.float8_e4m3fn).view(torch.uint8) & 7 == 0
+    error = (codes.float() - exact).abs()
+    assert (error <= exact.abs() / 16 + 2**-10)[~is_power].all()
+
+
+def test_products_in_float8(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = round_weight(randn(32, 64), Rounding.FP8)
+    x = randn(20, 64).bfloat16()
+    scales = x.float().abs().amax(-1, keepdim=True) / 448
+    codes = (x.float() / scales).to(torch.float8_e4m3fn)
+    monkeypatch.setattr(float8, "round_tokens", lambda _x: (codes, scales))
+    expected = codes.float() * scales @ weight.dequantize().T
+    torch.testing.assert_close(float8.float8_linear(x, weight).float(), expected, rtol=1e-2, atol=0.05)
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 20])
@@ -91,7 +142,58 @@ def poisoned(blocks: int, kv_heads: int, head_dim: int, kv_type: KVType) -> Laye
     return cache
 
 
-@pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.BFLOAT16, KVType.INT8])
+@pytest.mark.parametrize(("tokens", "size"), [(0, 8), (1, 5), (3, 1024), (2, 1500)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_swiglu(tokens: int, size: int, dtype: torch.dtype) -> None:
+    gate, up = (3 * randn(tokens, 2 * size + 1)).to(dtype).split([size, size + 1], dim=-1)  # rows that lie apart
+    up = up[:, 1:]
+    expected = torch.nn.functional.silu(gate) * up
+    torch.testing.assert_close(triton.swiglu(gate, up), expected)
+
+
+@pytest.mark.parametrize("kv_type", STORED)
+@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(4, 2, 16), (3, 1, 48)])
+def test_rotate_and_store(kv_type: KVType, heads: int, kv_heads: int, head_dim: int) -> None:
+    spans = [Span(3, 40, torch.tensor([2, 0], dtype=torch.int32)), Span(1, 32, torch.tensor([1], dtype=torch.int32))]
+    batch = PagedBatch(spans)
+    rotations = ops.rotary_table(batch.positions, head_dim, 1e4)
+    joined = randn(4, heads + 2 * kv_heads, head_dim)
+    joined[2, heads] = 0  # a key of zeros, which has no scale
+    query, key, value = joined.split([heads, kv_heads, kv_heads], dim=1)
+    cache, expected = (poisoned(3, kv_heads, head_dim, kv_type) for _ in range(2))
+    turned = triton.rotate_and_store(query, key, value, rotations, cache, batch.tables_on(CPU))
+    clones = (part.to(torch.float64).float().contiguous() for part in (query, key, value))
+    torch.testing.assert_close(turned, ops.rotate_and_store(*clones, rotations, expected, batch))
+    for actual_part, expected_part in zip(cache.tensors, expected.tensors, strict=True):
+        if actual_part.dtype == torch.int8:  # half a code apart, rounded up or down
+            assert (actual_part.int() - expected_part.int()).abs().max() <= 1
+        else:
+            torch.testing.assert_close(actual_part, expected_part, equal_nan=True)
+
+
+def test_a_token_without_a_slot_is_not_kept() -> None:
+    cache = poisoned(1, 1, 16, KVType.FLOAT32)
+    tables = PagedTables(
+        torch.zeros(2, dtype=torch.int64), torch.tensor([-1, 3]), torch.zeros(2, 1, dtype=torch.int32),
+        torch.tensor([0, 4], dtype=torch.int32), 4,
+    )  # fmt: skip
+    rotations = ops.rotary_table(tables.positions, 16, 1e4)
+    triton.rotate_and_store(randn(2, 2, 16), randn(2, 1, 16), torch.ones(2, 1, 16), rotations, cache, tables)
+    kept = torch.full((1, 1, BLOCK_SIZE, 16), math.nan)
+    kept[0, 0, 3] = 1
+    torch.testing.assert_close(cache.values, kept, equal_nan=True)
+
+
+def test_a_row_without_a_context_comes_to_nothing() -> None:
+    tables = PagedTables(
+        torch.zeros(1, dtype=torch.int64), torch.tensor([-1]), torch.zeros(1, 3, dtype=torch.int32),
+        torch.zeros(1, dtype=torch.int32), 70,
+    )  # fmt: skip
+    attended = triton.decode_attention(randn(1, 2, 16), poisoned(1, 1, 16, KVType.FLOAT32), tables)
+    assert torch.equal(attended, torch.zeros(1, 2, 16))
+
+
+@pytest.mark.parametrize("kv_type", STORED)
 @pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(4, 2, 16), (6, 1, 48), (32, 2, 32)])
 def test_decode_attention(kv_type: KVType, heads: int, kv_heads: int, head_dim: int) -> None:
     contexts = [1, 31, 32, 33, 700]  # of one token, of parts of blocks, of several pieces
@@ -112,7 +214,9 @@ def test_decode_attention(kv_type: KVType, heads: int, kv_heads: int, head_dim: 
     batch = PagedBatch(spans)
     # The type keeps the native kernels out, which compute in whole numbers of a float16 cache.
     expected = torch.cat([_attended(query[row : row + 1], cache, span) for row, span in enumerate(spans)])
-    torch.testing.assert_close(triton.decode_attention(query, cache, batch), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        triton.decode_attention(query, cache, batch.tables_on(CPU)), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def _attended(query: Tensor, cache: LayerCache, span: Span) -> Tensor:
@@ -134,4 +238,5 @@ def test_the_last_block_need_not_be_full() -> None:
     cache.keys[0, :, :, 0], cache.values[0, :, 0] = 1.0, 3.0
     batch = PagedBatch([Span(1, 1, torch.zeros(1, dtype=torch.int32))])
     assert BLOCK_SIZE > 1
-    assert torch.equal(triton.decode_attention(torch.ones(1, 2, 16), cache, batch), torch.full((1, 2, 16), 3.0))
+    attended = triton.decode_attention(torch.ones(1, 2, 16), cache, batch.tables_on(CPU))
+    assert torch.equal(attended, torch.full((1, 2, 16), 3.0))
