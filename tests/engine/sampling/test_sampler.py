@@ -1,13 +1,12 @@
-"""Every parameter against its plain meaning, for the native kernel and for plain PyTorch."""
+"""Every parameter against its plain meaning, for the native kernel, plain PyTorch and the operations for GPUs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,12 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mistralet.engine import SamplingParams
-from mistralet.engine.sampling import Sampled, Sampler, SamplerRow, distribution
+from mistralet.engine.sampling import Sampled, Sampler, SamplerRow, distribution, on_device
 from mistralet.engine.sampling.sampled import NOT_A_NUMBER, NOTHING_ALLOWED
 from mistralet.native import kernels
+from support.any_sampling import bits, parameters
 from support.plain_sampling import plain_distribution, plain_scores
 
-PATHS = ["plain", *(kernels.instruction_sets() if kernels else ())]
+PATHS = ["plain", "on device", *(kernels.instruction_sets() if kernels else ())]
 VOCABULARIES = [5, 127, 128, 300, 2000]
 
 
@@ -31,7 +31,9 @@ def default_configuration() -> Iterator[None]:
         kernels.configure(2, kernels.instruction_sets()[0])
 
 
-def sampler_of(path: str, threads: int = 1) -> Sampler:
+def sampler_of(path: str, threads: int = 1) -> Callable[[Tensor, list[SamplerRow]], list[Sampled]]:
+    if path == "on device":
+        return on_device.sample
     if path != "plain" and kernels is not None:
         kernels.configure(threads, path)
     return Sampler(use_native=path != "plain")
@@ -45,34 +47,6 @@ def draw(path: str, scores: Tensor, params: SamplingParams, count: int, **sequen
     """Tokens for the first places of an output that all have the same scores."""
     rows = [SamplerRow(params, **sequence).after([0] * place) for place in range(count)]
     return [sampled.token for sampled in sampler_of(path)(scores.repeat(count, 1), rows)]
-
-
-def bits(tokens: set[int], vocab_size: int) -> np.ndarray[Any, np.dtype[np.int32]]:
-    words = np.zeros(-(-vocab_size // 32), dtype=np.uint32)
-    for token in tokens:
-        words[token // 32] |= np.uint32(1 << token % 32)
-    return words.view(np.int32)
-
-
-@st.composite
-def parameters(draw: st.DrawFn) -> SamplingParams:
-    number = lambda low, high: st.floats(low, high, width=32)  # noqa: E731
-    changes = {
-        "temperature": number(0.125, 4),
-        "top_k": st.integers(0, 60),
-        "top_p": number(0.0625, 1),
-        "min_p": number(0, 0.5),
-        "repetition_penalty": number(0.5, 2),
-        "presence_penalty": number(-2, 2),
-        "frequency_penalty": number(-2, 2),
-        "dry_multiplier": number(0, 2),
-        "dry_base": number(1, 2),
-        "dry_allowed_length": st.integers(1, 4),
-        "dry_range": st.integers(0, 30),
-        "logit_bias": st.dictionaries(st.integers(0, 400), number(-5, 5), max_size=5),
-    }
-    chosen = draw(st.sets(st.sampled_from(sorted(changes)), max_size=5))
-    return SamplingParams(**{"temperature": 1.0, "seed": 0} | {name: draw(changes[name]) for name in sorted(chosen)})
 
 
 @settings(deadline=None, max_examples=25)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mistralet.engine.sampling import native, reference
+from mistralet.engine.sampling import native, on_device, reference
 from mistralet.engine.sampling.row import SamplerRow
 from mistralet.engine.sampling.sampled import Sampled
 from mistralet.native import kernels
 
 
 class Sampler:
-    """Chooses a token for each row of scores, by the native kernel where there is one.
+    """Chooses a token for each row of scores: on the GPU that has them, or else by the native kernel, if there is one.
 
     What comes out for a row is the same, bit for bit, whatever other rows there are. It keeps nothing between calls:
     the random number of an output token follows from the request's seed and the token's place.
@@ -34,6 +34,8 @@ class Sampler:
         """
         if len(logits) != len(rows):
             raise ValueError(f"{len(logits)} rows of logits were given for {len(rows)} sequences")
+        if logits.is_cuda:
+            return on_device.sample(logits.float(), rows)
         scores = _on_cpu(logits)
         if self._use_native:
             return native.sample(scores, rows, maxima)
@@ -46,10 +48,12 @@ class Sampler:
             logits: float32 `[len(ids), vocab_size]`: row i is what the model said before it read `ids[i]`.
             alternatives: how many of the likeliest tokens to name; 0 for none.
         """
+        vocab_size = logits.shape[1]
+        if len(logits) != len(ids) or not all(0 <= token < vocab_size for token in ids):
+            raise ValueError(f"{len(logits)} rows of logits over {vocab_size} tokens do not fit {len(ids)} token ids")
+        if logits.is_cuda:
+            return on_device.score(logits.float(), ids, alternatives)
         scores = _on_cpu(logits)
-        vocab_size = scores.shape[1]
-        if len(scores) != len(ids) or not all(0 <= token < vocab_size for token in ids):
-            raise ValueError(f"{len(scores)} rows of logits over {vocab_size} tokens do not fit {len(ids)} token ids")
         if self._use_native:
             return native.score(scores, ids, alternatives)
         return [reference.score(row, token, alternatives) for row, token in zip(scores, ids, strict=True)]
