@@ -19,6 +19,7 @@ from mistralet.engine.constraint import ConstraintCompiler, Matcher
 from mistralet.engine.drawing import Drawing
 from mistralet.engine.events import Event, EventKind, Listener
 from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
+from mistralet.engine.model_runner import ModelRunner
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
 from mistralet.engine.pooling import pool_prompts
@@ -73,10 +74,11 @@ class Engine:
         self.drafter = self._new_drafter(options, draft_model)
         self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
         self.batches = BatchBuilder(model)
+        self.runner = ModelRunner(model, self.cache)
         self.drawing = Drawing(model.config.vocab_size)
         self.compiler = ConstraintCompiler(tokenizer, tokenizer.stop_ids)
         self.token_parts = TokenParts(tokenizer.token_bytes)
-        self.pace = Pace(options.prefill_tokens)
+        self.pace = Pace(options.prefill_tokens_of(model))
         self.listener = listener
         self.helpers = ExitStack()  # closed with it
         self._requests: dict[str, list[Sequence]] = {}  # unfinished
@@ -177,11 +179,14 @@ class Engine:
         drawing_rows = self.drawing.begin(chunks)
         batch = self.batches.batch(chunks)
         model_begun = time.perf_counter()
-        hidden = self.model(batch, self.cache)
+        hidden = self.runner(batch)
         self.drafter.follow(batch)
-        logits, maxima = self.model.score(hidden[drawing_rows])
+        # Where all are drawn from, as in most steps, they need not be picked out.
+        logits, maxima = self.model.score(hidden if len(drawing_rows) == len(hidden) else hidden[drawing_rows])
         model_seconds = time.perf_counter() - model_begun
         drawn = self.drawing.draw(logits, maxima)
+        if not drawing_rows:
+            self.runner.wait()  # else it is not known how long prompts take
         prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
         pool_prompts(self.model, chunks, hidden)
         ended = time.perf_counter()

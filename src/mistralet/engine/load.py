@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mistralet import ops
 from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.base import FLOAT_DTYPES, SCALED_DTYPES
 from mistralet.checkpoint.sharding import sharded
@@ -19,7 +20,7 @@ from mistralet.engine.packed_file import Progress, packed_matrices
 from mistralet.errors import UsageError
 from mistralet.files import file_states
 from mistralet.model import ALONE, MistralSmall, Shard
-from mistralet.model.layers import Linear, Weight
+from mistralet.model.layers import Attention, FeedForward, Linear, Weight
 from mistralet.native import kernels
 from mistralet.quant import (
     PackedTensor,
@@ -165,7 +166,21 @@ def load_weights(
             progress(done, checkpoint.nbytes)
     if checkpoint.config.tie_word_embeddings:
         model.output.set_weight(tied_output or model.tok_embeddings.weight)
+    if device.type == "cuda":
+        lay_together(model)
     return model
+
+
+def lay_together(model: MistralSmall) -> None:
+    """Put matrices that read the same activations side by side in memory, so that a GPU multiplies them at once."""
+    for module in model.modules():
+        group: list[Linear] = []
+        if isinstance(module, Attention):
+            group = [module.wq, module.wk, module.wv]
+        elif isinstance(module, FeedForward):
+            group = [module.w1, module.w3]
+        for linear, weight in zip(group, ops.lay_together([linear.weight for linear in group]), strict=True):
+            linear.set_weight(weight)
 
 
 def _activation_dtype(checkpoint: Checkpoint, device: torch.device) -> torch.dtype:

@@ -24,7 +24,7 @@ class EngineOptions:
     kv_type: KVType | None = None  # None: the 16-bit type that keeps most of the activations' precision
     kv_tokens: int | None = None  # that the cache holds, of all requests; None: by the memory there is
     max_sequences: int = 64  # answers that are written at once
-    prefill_tokens: int = 512  # of prompts, read in one step: bounds the memory of activations
+    prefill_tokens: int | None = None  # of prompts, read in one step: bounds the memory of activations
     prompt_lookup: bool = True  # guess that an answer repeats what was said before, where that makes it faster
 
     def __post_init__(self) -> None:
@@ -36,6 +36,10 @@ class EngineOptions:
     def kv_type_of(self, model: MistralSmall) -> KVType:
         """The type of the cache for a model."""
         return self.kv_type or (KVType.BFLOAT16 if model.dtype == torch.bfloat16 else KVType.FLOAT16)
+
+    def prefill_tokens_of(self, model: MistralSmall) -> int:
+        """Tokens of prompts in one step of a model: as many as keep the device busy."""
+        return self.prefill_tokens or (2048 if model.norm.weight.is_cuda else 512)
 
     def blocks_of(self, model: MistralSmall) -> int:
         """The blocks of the cache for a model."""

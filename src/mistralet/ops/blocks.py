@@ -8,8 +8,9 @@ from torch import Tensor
 from mistralet.native import kernels
 from mistralet.ops.activation import swiglu
 from mistralet.ops.attention import attend, is_native_head, rotate_and_store
-from mistralet.ops.linear import Matrix, are_native, handle, linear, norm_linear
+from mistralet.ops.linear import are_native, handle, linear, norm_linear
 from mistralet.ops.paged import LayerCache, PagedBatch
+from mistralet.ops.together import Matrix
 
 
 def attention_block(
@@ -44,7 +45,7 @@ def attention_block(
         projected.unflatten(-1, (-1, head_dim)) for projected in norm_linear(x, norm, eps, weights[:3])
     )
     query = rotate_and_store(query, key, value, rotations, cache, batch)
-    return x + linear(attend(query, cache, batch).flatten(-2), weights[3])
+    return linear(attend(query, cache, batch).flatten(-2), weights[3], onto=x)
 
 
 def feed_forward_block(x: Tensor, norm: Tensor, eps: float, weights: tuple[Matrix, Matrix, Matrix]) -> Tensor:
@@ -64,7 +65,7 @@ def feed_forward_block(x: Tensor, norm: Tensor, eps: float, weights: tuple[Matri
         kernels.feed_forward_block(x.data_ptr(), *x.shape, norm.data_ptr(), eps, *handles)
         return x
     gate, up = norm_linear(x, norm, eps, weights[:2])
-    return x + linear(swiglu(gate, up), weights[2])
+    return linear(swiglu(gate, up), weights[2], onto=x)
 
 
 def _is_native(x: Tensor, norm: Tensor, weights: tuple[Matrix, ...]) -> bool:

@@ -12,11 +12,10 @@ from torch import Tensor
 from mistralet.native import kernels
 from mistralet.ops.gpu import gpu_kernels
 from mistralet.ops.norm import rms_norm
+from mistralet.ops.together import Matrix, together
 from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor
 
 SCORE_BLOCK = 128  # native/weights.h
-
-Matrix = Tensor | QuantizedTensor | ScaledTensor | PackedTensor
 
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
 _TILE_WEIGHTS = 1 << 20
@@ -24,8 +23,8 @@ _TILE_WEIGHTS = 1 << 20
 _TYPE_NUMBERS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}
 
 
-def linear(x: Tensor, weight: Matrix) -> Tensor:
-    """`x @ weight.T`.
+def linear(x: Tensor, weight: Matrix, onto: Tensor | None = None) -> Tensor:
+    """`x @ weight.T`, added to `onto` if that is given.
 
     The native kernels multiply packed matrices, and float ones on a CPU, as they lie; each row's result depends on that
     row alone, bit for bit. For packed ones activations are rounded to 8 bits in groups of 32; float ones take float32
@@ -34,15 +33,22 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
     Args:
         x: `[tokens, in_features]`, float.
         weight: `[out_features, in_features]`.
+        onto: `[tokens, out_features]`.
 
     Returns:
         `[tokens, out_features]`, in the type of `x`.
     """
+    if isinstance(weight, ScaledTensor) and (of_gpu := gpu_kernels(x)) is not None:
+        product: Tensor = of_gpu.scaled_linear(x, weight, onto)
+        return product
+    if onto is not None and x.is_cuda and isinstance(weight, Tensor) and weight.dtype == x.dtype:
+        return torch.addmm(onto, x, weight.T)
+    return _product(x, weight) if onto is None else onto + _product(x, weight)
+
+
+def _product(x: Tensor, weight: Matrix) -> Tensor:
     if are_native(x, [weight]):
         return _multiply(x, [weight])[0]
-    if isinstance(weight, ScaledTensor) and (kernels_of_gpu := gpu_kernels(x)) is not None:
-        product: Tensor = kernels_of_gpu.scaled_linear(x, weight)
-        return product
     if isinstance(weight, Tensor) and weight.dtype == x.dtype:
         return F.linear(x, weight)
     out_features, in_features = weight.shape
@@ -55,7 +61,7 @@ def linear(x: Tensor, weight: Matrix) -> Tensor:
 
 
 def norm_linear(x: Tensor, norm: Tensor, eps: float, weights: Sequence[Matrix]) -> list[Tensor]:
-    """`rms_norm(x) @ weight.T` for several matrices, in one step.
+    """`rms_norm(x) @ weight.T` for several matrices, in one step if they lie together in memory (`lay_together`).
 
     Args:
         x: `[tokens, in_features]`.
@@ -65,6 +71,9 @@ def norm_linear(x: Tensor, norm: Tensor, eps: float, weights: Sequence[Matrix]) 
     if are_native(x, weights):
         return _multiply(x, weights, norm=norm, eps=eps)
     normed = rms_norm(x, norm, eps)
+    whole = together(weights) if len(weights) > 1 else None
+    if whole is not None:
+        return list(linear(normed, whole).split([weight.shape[0] for weight in weights], dim=-1))
     return [linear(normed, weight) for weight in weights]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mistralet.config import KVType
+from mistralet.engine.model_runner import ModelRunner
 from mistralet.engine.speculation.drafter import Drafter, StepGain
 from mistralet.errors import UsageError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
@@ -69,6 +70,7 @@ class DraftModel(Drafter):
             )
         self.model = model
         self.cache = KVCache(mine, kv_type, model.norm.weight.device, blocks)
+        self._runner = ModelRunner(model, self.cache)
         self._gain = StepGain()
         self._token_seconds = 0.0  # of a guessed token, lately
         self._rates: dict[Sequence, _Rate] = {}
@@ -98,7 +100,7 @@ class DraftModel(Drafter):
             spans = [
                 Span(1, chunk.sequence.computed + 1 + len(chunk.draft), chunk.sequence.block_table) for chunk in growing
             ]
-            hidden = self.model(ForwardBatch(torch.tensor(last), PagedBatch(spans)), self.cache)
+            hidden = self._runner(ForwardBatch(torch.tensor(last), PagedBatch(spans)))
             for chunk, token in zip(growing, self.model.logits(hidden).argmax(-1).tolist(), strict=True):
                 chunk.draft.append(token)
             guessed += 1
@@ -107,7 +109,7 @@ class DraftModel(Drafter):
 
     def follow(self, batch: ForwardBatch) -> None:
         """See `Drafter`. Images are seen by the large model only."""
-        self.model(replace(batch, images=None), self.cache)
+        self._runner(replace(batch, images=None))
 
     def learn(self, chunk: Chunk, drawn: ListOf[Sampled]) -> None:
         """See `Drafter`."""
