@@ -21,6 +21,7 @@ import psutil
 
 from bench.report import Row, Section
 from bench.runner_vision import Setting, VisionJob, shape_of
+from bench.work import picture_operations
 from mistralet.errors import UsageError
 
 _SIDE = 1540
@@ -143,16 +144,8 @@ def try_settings(threads: int) -> dict[Setting, float]:
 
 
 def gigaflop(layers: int, side: int) -> float:
-    """Arithmetic of encoder and projector for a picture, in 10^9 operations: matrix products and attention."""
-    config = shape_of(layers)
-    vision = config.vision
-    assert vision is not None
-    patches, size = (side // vision.patch_size) ** 2, vision.hidden_size
-    layer = 2 * patches * (4 * size**2 + 3 * size * vision.intermediate_size) + 4 * patches**2 * size
-    convolution = 2 * patches * size * vision.num_channels * vision.patch_size**2
-    text = config.hidden_size
-    projector = 2 * patches // 4 * (4 * size * size + size * text + text * text)
-    return (layers * layer + convolution + projector) / 1e9
+    """Arithmetic of encoder and projector for a picture, in 10^9 operations."""
+    return picture_operations(shape_of(layers), side) / 1e9
 
 
 def fma_limit(folder: Path, threads: int) -> float:

@@ -47,6 +47,22 @@ def work_of(tensors: Iterable[StoredTensor], config: ModelConfig, kv_type: KVTyp
     return Work(weight_bytes, layer_weights, output_weights, config.kv_bytes_per_token(kv_type))
 
 
+def picture_operations(config: ModelConfig, side: int) -> int:
+    """Multiplications and additions of encoder and projector for a square picture: matrices and attention.
+
+    Args:
+        side: pixels.
+    """
+    vision = config.vision
+    assert vision is not None
+    patches, size = (side // vision.patch_size) ** 2, vision.hidden_size
+    layer = 2 * patches * (4 * size**2 + 3 * size * vision.intermediate_size) + 4 * patches**2 * size
+    convolution = 2 * patches * size * vision.num_channels * vision.patch_size**2
+    merged, text = vision.spatial_merge_size**2, config.hidden_size
+    projector = 2 * patches // merged * (merged * size * size + size * text + text * text)
+    return vision.num_hidden_layers * layer + convolution + projector
+
+
 @dataclass(frozen=True)
 class Scale:
     """From speeds of a slice of a model to those of the whole, in proportion to what a token costs.
