@@ -19,6 +19,15 @@ def read_through(path: Path) -> None:
             pass
 
 
+def forget(path: Path) -> None:
+    """Have the system drop what it holds of a file in memory, where it can be told to and nobody has it mapped."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # what is not on the disk yet cannot be dropped
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def share_in_memory(path: Path) -> float | None:
     """The share of a file's pages that are in memory, 0 to 1; None where the system does not tell."""
     if not sys.platform.startswith("linux"):
