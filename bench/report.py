@@ -92,12 +92,13 @@ class Section:
 
 
 def show_table(console: Console, title: str, table: Table, notes: Sequence[str]) -> None:
-    """Print a table with what belongs to it in Markdown."""
+    """Print a table, unless it is empty, with what belongs to it in Markdown."""
     console.print(f"\n## {title}\n", style="bold")
-    with console.capture() as captured:
-        console.print(table)
-    console.out(captured.get().strip(), highlight=False)  # without the empty lines of a frame
-    console.print()
+    if table.row_count:
+        with console.capture() as captured:
+            console.print(table)
+        console.out(captured.get().strip(), highlight=False)  # without the empty lines of a frame
+        console.print()
     for note in notes:
         console.print(f"- {note}", soft_wrap=True, markup=False)
 
