@@ -2,197 +2,203 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from statistics import median
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
-from torch import Tensor
 
 from bench.bars import Chapter, Figure
-from bench.command import run_command
-from bench.report import Row
-from bench.synthetic import WHOLE, slice_of
-from mistralet.config import KVType, ModelConfig
+from bench.command import at_least_one, model_folder, run_command
+from bench.gpu_card import Card
+from bench.gpu_peers import peer_sections
+from bench.gpu_random import FORMATS, random_text, random_vision, text_bytes
+from bench.gpu_start import start_chapter
+from bench.gpu_text import decode_figures, prefill_figures
+from bench.gpu_vision import picture_figures
+from bench.progress import Steps
+from bench.report import Report, Section
+from bench.synthetic import WHOLE, ensure_synthetic, slice_of
+from mistralet.config import ModelConfig
 from mistralet.errors import UsageError
-from mistralet.model import ForwardBatch, KVCache, MistralSmall
-from mistralet.model.layers import Linear, Weight
-from mistralet.ops import PagedBatch, Span, blocks_for
-from mistralet.quant import Encoding, ScaledTensor
+from mistralet.hub import RELEASES
 
-_FORMATS = ("bf16", "fp8", "int4")
-_INT4_GROUP = 64  # as `quant.rounding` has it
-_CHUNK = 2048  # tokens of a prompt in one step
-# The bars of issue 8, for one H200-class GPU; tokens a second.
-_DECODE_BARS = {"bf16": 78.0, "fp8": 150.0, "int4": 240.0}
-_BATCH_BAR = 5000.0  # FP8, 64 at once
-_PREFILL_BAR = 55.0  # % of the matrix rate, 8k, bf16
+_BATCH_CONTEXT = 1024  # tokens of each answer
+_PICTURE_TIMES = 5
+_START_LAYERS = 2  # 1.6 GB
+_PEER_PROMPT = 8192  # tokens, at most
+
+
+class Part(StrEnum):
+    """What can be measured alone."""
+
+    DECODE = "decode"
+    BATCH = "batch"
+    PREFILL = "prefill"
+    VISION = "vision"
+    START = "start"
+    PEERS = "peers"
+
+
+_OF_FORMATS = (Part.DECODE, Part.BATCH, Part.PREFILL)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for."""
+
+    parts: tuple[Part, ...]
+    config: ModelConfig
+    formats: list[str]
+    contexts: list[int]
+    batches: list[int]
+    prompts: list[int]
+    pictures: list[tuple[int, int]]  # how many at once, pixels a side
+    steps: int
+    keep: Path
 
 
 def main(
+    only: Annotated[Part | None, typer.Option(help="Measure this alone.", show_default="all")] = None,
     device: Annotated[str, typer.Option(help="cuda, or cpu to try this program.")] = "cuda",
-    layers: Annotated[int | None, typer.Option(help="Layers of the 40; none: all.")] = None,
+    layers: Annotated[int | None, typer.Option(help="At most so many layers.", show_default="all")] = None,
+    formats: Annotated[str, typer.Option(help="Of the decoder's matrices.")] = ",".join(FORMATS),
     contexts: Annotated[
         str, typer.Option(help="Tokens before the one that is timed, one answer at once.")
-    ] = "1024,32768",
+    ] = "1024,32768,131072",
     batches: Annotated[str, typer.Option(help="Answers at once, with 1024 tokens each.")] = "1,8,64,256",
-    prompts: Annotated[str, typer.Option(help="Lengths of prompts.")] = "1024,8192",
-    steps: Annotated[int, typer.Option(help="Steps of each figure.")] = 20,
+    prompts: Annotated[str, typer.Option(help="Lengths of prompts.")] = "1024,8192,131072",
+    pictures: Annotated[str, typer.Option(help="So many pictures at once of so many pixels a side.")] = "1x1540,8x448",
+    steps: Annotated[int, typer.Option(help="Steps of each figure of answers.")] = 20,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder for the file of start (1.6 GB).", show_default="in the user's cache")
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="PATH", help="Write all measurements there, too.")
+    ] = None,
 ) -> None:
-    """Measure the model on a GPU."""
+    """Measure the text decoder in three formats, pictures, loading, and transformers beside mistralet, on a GPU.
+
+    What the memory does not hold is left out, and the report says so. Peers are measured after the shortest context and
+    on the longest prompt up to 8192.
+
+    On 4.3 TB/s and 790 TFLOP/s, with half of either reached, six and a half minutes are expected: 30 seconds until the
+    first figure; for each of three formats 15 to make weights and compile kernels, 10 for answers, 5 for the shorter
+    prompts and 30 for the one of 131072 (11.5 PFLOP), which is left out if 50 would not do; 5 for pictures; 60 to write
+    a file and load it twice; 120 for peers, most of them to compile. With 50 for each long prompt it is seven and a
+    half.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that PyTorch can use here; --device cpu --layers 1 tries the program itself.")
     # Read before anything is made: the whole model takes 47 GB.
-    context_lengths, batch_sizes, prompt_lengths = _numbers(contexts), _numbers(batches), _numbers(prompts)
-    console = Console(width=160, highlight=False)
-    place = torch.device(device)
-    bandwidth, rate = copy_bandwidth(place), matrix_rate(place)
-    console.print(f"Copying {bandwidth / 1e9:,.0f} GB/s, bfloat16 matrices {rate / 1e12:,.1f} TFLOP/s, measured here.")
-    config = slice_of(layers)
-    for name in _FORMATS:
-        model = random_model(config, name, place)
-        figures = [
-            *decode_figures(model, name, context_lengths, [1], bandwidth, steps),
-            *decode_figures(model, name, [1024], batch_sizes, bandwidth, steps),
-            *prefill_figures(model, name, prompt_lengths, rate),
-        ]
-        Chapter(f"{config.num_hidden_layers} layers in {name}", figures, notes=[_NOTE]).show(console)
-        del model
-        if place.type == "cuda":
-            torch.cuda.empty_cache()
+    options = Options(
+        (only,) if only else tuple(Part),
+        sliced(layers),
+        _formats(formats),
+        _numbers(contexts),
+        _numbers(batches),
+        _numbers(prompts),
+        _pictures(pictures),
+        at_least_one("steps", steps),
+        model_folder(keep),
+    )
+    report = Report(json_path)
+    with Steps() as progress:
+        _run(options, Card.measured(torch.device(device)), progress, report)
 
 
-_NOTE = (
+def _run(options: Options, card: Card, progress: Steps, report: Report) -> None:
+    report.begin(card.facts())
+    if any(part in _OF_FORMATS for part in options.parts):
+        for name in options.formats:
+            with progress.step(f"The text decoder in {name}"):
+                report.add(text_chapter(options, name, card))
+    if Part.VISION in options.parts:
+        with progress.step("Pictures"):
+            report.add(vision_chapter(options, card))
+    if Part.START in options.parts:
+        report.add(_start(options, card, progress))
+    if Part.PEERS in options.parts:
+        with progress.step("transformers"):
+            for section in _peers(options, card):
+                report.add(section)
+
+
+def sliced(layers: int | None) -> ModelConfig:
+    """Mistral Small 3.2 with at most so many layers of the text decoder and of the encoder of pictures.
+
+    Raises:
+        UsageError: the model has not that many layers.
+    """
+    vision = RELEASES["small-3.2"].config.vision
+    assert vision is not None
+    count = vision.num_hidden_layers if layers is None else min(layers, vision.num_hidden_layers)
+    return replace(slice_of(layers), vision=replace(vision, num_hidden_layers=count))
+
+
+def text_chapter(options: Options, name: str, card: Card) -> Chapter:
+    """Answers and prompts in a format."""
+    title = f"{options.config.num_hidden_layers} layers in {name}"
+    figures = card.if_it_fits(title, text_bytes(options.config, name), lambda: list(_of_text(options, name, card)))
+    return _chapter(title, [figures] if isinstance(figures, str) else figures, _TEXT_NOTE)
+
+
+def _of_text(options: Options, name: str, card: Card) -> Iterator[Figure | str]:
+    model = random_text(options.config, name, card.device)
+    alone = [(1, context) for context in options.contexts if Part.DECODE in options.parts]
+    crowds = [(batch, _BATCH_CONTEXT) for batch in options.batches if Part.BATCH in options.parts]
+    yield from decode_figures(model, name, dict.fromkeys([*alone, *crowds]), card, options.steps)
+    if Part.PREFILL in options.parts:
+        yield from prefill_figures(model, name, options.prompts, card)
+
+
+def vision_chapter(options: Options, card: Card) -> Chapter:
+    """Pictures through encoder and projector."""
+    vision = options.config.vision
+    assert vision is not None
+    model = random_vision(options.config, card.device)
+    figures = list(picture_figures(model, options.pictures, card, _PICTURE_TIMES))
+    return _chapter(f"Pictures, {vision.num_hidden_layers} layers of the encoder in bf16", figures, _VISION_NOTE)
+
+
+def _start(options: Options, card: Card, progress: Steps) -> Chapter:
+    """Loading a file, which is written first unless it is there."""
+    layers = min(_START_LAYERS, options.config.num_hidden_layers)
+    try:
+        with progress.step(f"Writing {layers} layers with random weights") as update:
+            path = ensure_synthetic(options.keep, slice_of(layers), update)
+    except (UsageError, ImportError) as error:  # no room, or no `gguf`, which is no reason to lose what follows
+        return Chapter("Loading a file", [], [f"Left out: {error}"])
+    with progress.step("Loading them"):
+        return start_chapter(path, card)
+
+
+def _peers(options: Options, card: Card) -> Iterator[Section]:
+    prompts = [length for length in options.prompts if length <= _PEER_PROMPT] or [min(options.prompts)]
+    text = replace(options.config, vision=None)
+    return peer_sections(text, min(options.contexts), max(prompts), card, options.steps)
+
+
+def _chapter(title: str, entries: Iterable[Figure | str], note: str) -> Chapter:
+    """Figures as a table, and below it the sentences that stand in place of some."""
+    entries = list(entries)
+    sentences = [entry for entry in entries if isinstance(entry, str)]
+    return Chapter(title, [entry for entry in entries if isinstance(entry, Figure)], [*sentences, note])
+
+
+_TEXT_NOTE = (
     "Against: the measured bandwidth over the bytes of weights and cache that a step reads, or the measured matrix "
     "rate. A step is the model, the vocabulary's scores and the choice of the likeliest token, without the engine. "
-    "Bars are of all 40 layers on a GPU of 4.3 TB/s and 790 TFLOP/s."
+    "A prompt is read in steps of 2,048 tokens, three times; from 32,768 tokens on once. "
+    f"Bars are of all {WHOLE.num_hidden_layers} layers on a GPU of 4.3 TB/s and 790 TFLOP/s."
 )
-
-
-def copy_bandwidth(device: torch.device, nbytes: int = 1 << 30) -> float:
-    """Bytes read and written in a second by a copy within the device; reading alone can be as fast."""
-    source = torch.ones(nbytes // 4 if device.type == "cuda" else nbytes // 64, device=device)
-    target = torch.empty_like(source)
-    return 2 * source.nbytes / _seconds(lambda: target.copy_(source), device, 10)
-
-
-def matrix_rate(device: torch.device) -> float:
-    """Operations in a second of a bfloat16 product of square matrices; a multiplication and an addition are two."""
-    size = 8192 if device.type == "cuda" else 512
-    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    return 2 * size**3 / _seconds(lambda: a @ b, device, 10)
-
-
-def random_model(config: ModelConfig, name: str, device: torch.device) -> MistralSmall:
-    """The text decoder with random weights, made on the device: layers in a format, the rest in bfloat16."""
-    model = MistralSmall(replace(config, vision=None))
-    model.dtype = torch.bfloat16
-    for path, module in model.named_modules():
-        if isinstance(module, Weight):
-            rows, *columns = module.weight.shape
-            is_quantised = isinstance(module, Linear) and path.startswith("layers.") and name != "bf16"
-            if is_quantised:
-                module.set_weight(random_scaled(name, rows, columns[0], device))
-            else:
-                module.set_weight(torch.randn(rows, *columns, device=device, dtype=torch.bfloat16) * 0.02)
-    return model
-
-
-def random_scaled(name: str, rows: int, columns: int, device: torch.device) -> ScaledTensor:
-    """A matrix of random codes, with scales that keep its weights small."""
-    if name == "fp8":
-        codes = torch.randn(rows, columns, device=device, dtype=torch.bfloat16).to(torch.float8_e4m3fn)
-        return ScaledTensor(Encoding.FP8, codes, torch.full((rows, 1), 0.02, device=device))
-    packed = torch.randint(0, 256, (rows, columns // 2), device=device, dtype=torch.uint8)
-    shape = (rows, columns // _INT4_GROUP)
-    scales = torch.full(shape, 0.005, device=device, dtype=torch.float16)
-    return ScaledTensor(Encoding.INT4, packed, scales, torch.zeros(shape, device=device, dtype=torch.float16))
-
-
-def decode_figures(
-    model: MistralSmall, name: str, contexts: list[int], batches: list[int], bandwidth: float, steps: int
-) -> Iterator[Figure]:
-    """Tokens a second after some context, of so many answers at once."""
-    device = model.norm.weight.device
-    weights = sum(module.weight.nbytes for module in model.modules() if isinstance(module, Linear))
-    for context in contexts:
-        for batch in batches:
-            step = decode_step(model, context, batch)
-            seconds = _seconds(step, device, steps)
-            read = weights + batch * context * model.config.kv_bytes_per_token(KVType.BFLOAT16)
-            limit = batch * bandwidth / read
-            bar = _DECODE_BARS[name] if (batch, context) == (1, 1024) else None
-            bar = _BATCH_BAR if (name, batch, context) == ("fp8", 64, 1024) else bar
-            bar = None if model.config.num_hidden_layers < WHOLE.num_hidden_layers else bar
-            row = Row(f"{batch} at once after {context:,}", "tokens/s", [batch / seconds], [limit])
-            yield Figure(row, "the limit", None if bar is None else bar / limit)
-
-
-def decode_step(model: MistralSmall, context: int, batch: int) -> Callable[[], Tensor]:
-    """One token of each of `batch` sequences with `context` tokens, and the likeliest that follows."""
-    blocks = blocks_for(context)
-    device = model.norm.weight.device
-    cache = KVCache(model.part, KVType.BFLOAT16, device, batch * blocks)
-    for layer in cache.layers:
-        for tensor in layer.tensors:
-            tensor.normal_()
-    spans = [
-        Span(1, context, torch.arange(row * blocks, (row + 1) * blocks, dtype=torch.int32)) for row in range(batch)
-    ]
-    ids = torch.randint(0, model.config.vocab_size, (batch,))
-
-    def step() -> Tensor:
-        # A new batch for each step, as the engine makes one: what it works out of it is part of the step.
-        hidden = model(ForwardBatch(ids, PagedBatch(spans)), cache)
-        return model.logits(hidden).argmax(-1)
-
-    return step
-
-
-def prefill_figures(model: MistralSmall, name: str, lengths: list[int], rate: float) -> Iterator[Figure]:
-    """The share of the matrix rate that reading a prompt reaches."""
-    device = model.norm.weight.device
-    config = model.config
-    parameters = sum(math.prod(module.weight.shape) for module in model.layers.modules() if isinstance(module, Linear))
-    for length in lengths:
-        cache = KVCache(model.part, KVType.BFLOAT16, device, blocks_for(length))
-        ids = torch.randint(0, config.vocab_size, (length,)).tolist()
-
-        def read(length: int = length, cache: KVCache = cache, ids: list[int] = ids) -> None:
-            for start in range(0, length, _CHUNK):
-                model(ForwardBatch.alone(ids[start : start + _CHUNK], start), cache)
-
-        seconds = _seconds(read, device, 3)
-        attention = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim * length**2
-        share = 100 * (2 * parameters * length + attention) / seconds / rate
-        is_whole = config.num_hidden_layers == WHOLE.num_hidden_layers
-        bar = _PREFILL_BAR if is_whole and (name, length) == ("bf16", 8192) else None
-        row = Row(f"prompt of {length:,} ({length / seconds:,.0f} tokens/s)", "% of the matrix rate", [share], [100.0])
-        yield Figure(row, "the limit", None if bar is None else bar / 100)
-
-
-@torch.inference_mode()
-def _seconds(work: Callable[[], object], device: torch.device, times: int) -> float:
-    """The median time of some work, after once that is not counted."""
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    work()
-    samples = []
-    for _ in range(times):
-        wait()
-        begun = time.perf_counter()
-        work()
-        wait()
-        samples.append(time.perf_counter() - begun)
-    return median(samples)
+_VISION_NOTE = (
+    "From pixels on the device to the rows of image tokens, encoder and projector. Against: the measured matrix rate "
+    "over a picture's operations, those of attention included."
+)
 
 
 def _numbers(text: str) -> list[int]:
@@ -200,9 +206,35 @@ def _numbers(text: str) -> list[int]:
         numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise UsageError(f"{text!r} is no list of whole numbers, such as 1024,8192.") from error
-    if any(number < 1 for number in numbers):
-        raise UsageError(f"{text!r} has a number below 1.")
+    if not numbers or any(number < 1 for number in numbers):
+        raise UsageError(f"{text!r} is empty or has a number below 1; write for example 1024,8192.")
     return numbers
+
+
+def _formats(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(f"{name!r} is no format that is measured here; there are {', '.join(FORMATS)}.")
+    return names
+
+
+def _pictures(text: str) -> list[tuple[int, int]]:
+    """How many at once and the pixels of their sides, which are whole patches after merging."""
+    vision = RELEASES["small-3.2"].config.vision
+    assert vision is not None
+    cases = []
+    for part in text.split(","):
+        count, _, side = part.strip().partition("x")
+        if not (count.isdecimal() and side.isdecimal() and int(count) > 0):
+            raise UsageError(f"{text!r} is no list of pictures, such as 1x1540,8x448.")
+        if not 0 < int(side) <= vision.image_size or int(side) % vision.merged_patch_size:
+            raise UsageError(
+                f"{part.strip()!r}: the side must be a multiple of {vision.merged_patch_size} pixels, and at most "
+                f"{vision.image_size}."
+            )
+        cases.append((int(count), int(side)))
+    return cases
 
 
 if __name__ == "__main__":
