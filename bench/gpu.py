@@ -16,19 +16,20 @@ from bench.command import at_least_one, model_folder, run_command
 from bench.gpu_card import Card
 from bench.gpu_peers import peer_sections
 from bench.gpu_random import FORMATS, random_text, random_vision, text_bytes
-from bench.gpu_start import start_chapter
+from bench.gpu_start import Stored, start_chapter
 from bench.gpu_text import decode_figures, prefill_figures
 from bench.gpu_vision import picture_figures
 from bench.progress import Steps
 from bench.report import Report, Section
 from bench.synthetic import WHOLE, ensure_synthetic, slice_of
+from bench.synthetic_bf16 import bf16_slice, ensure_bf16, weights_file
 from mistralet.config import ModelConfig
 from mistralet.errors import UsageError
 from mistralet.hub import RELEASES
 
 _BATCH_CONTEXT = 1024  # tokens of each answer
 _PICTURE_TIMES = 5
-_START_LAYERS = 2  # 1.6 GB
+_START_LAYERS = 2  # 1.6 GB in Q4_K_M, 2.6 GB in bfloat16
 _PEER_PROMPT = 8192  # tokens, at most
 
 
@@ -74,7 +75,7 @@ def main(
     pictures: Annotated[str, typer.Option(help="So many pictures at once of so many pixels a side.")] = "1x1540,8x448",
     steps: Annotated[int, typer.Option(help="Steps of each figure of answers.")] = 20,
     keep: Annotated[
-        Path | None, typer.Option(help="Folder for the file of start (1.6 GB).", show_default="in the user's cache")
+        Path | None, typer.Option(help="Folder for the files of start (4 GB).", show_default="in the user's cache")
     ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="PATH", help="Write all measurements there, too.")
@@ -87,9 +88,9 @@ def main(
 
     On 4.3 TB/s and 790 TFLOP/s, with half of either reached, six and a half minutes are expected: 30 seconds until the
     first figure; for each of three formats 15 to make weights and compile kernels, 10 for answers, 5 for the shorter
-    prompts and 30 for the one of 131072 (11.5 PFLOP), which is left out if 50 would not do; 5 for pictures; 60 to write
-    a file and load it twice; 120 for peers, most of them to compile. With 50 for each long prompt it is seven and a
-    half.
+    prompts and 30 for the one of 131072 (11.5 PFLOP), which is left out if 50 would not do; 5 for pictures; 60 to
+    write two files and load each twice; 120 for peers, most of them to compile. With 50 for each long prompt it is
+    seven and a half.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that PyTorch can use here; --device cpu --layers 1 tries the program itself.")
@@ -165,15 +166,16 @@ def vision_chapter(options: Options, card: Card) -> Chapter:
 
 
 def _start(options: Options, card: Card, progress: Steps) -> Chapter:
-    """Loading a file, which is written first unless it is there."""
+    """Loading slices, which are written first unless they are there."""
     layers = min(_START_LAYERS, options.config.num_hidden_layers)
     try:
-        with progress.step(f"Writing {layers} layers with random weights") as update:
-            path = ensure_synthetic(options.keep, slice_of(layers), update)
+        with progress.step(f"Writing {layers} layers with random weights, twice"):
+            dense = ensure_bf16(options.keep, bf16_slice(layers))
+            packed = ensure_synthetic(options.keep, slice_of(layers))
     except (UsageError, ImportError) as error:  # no room, or no `gguf`, which is no reason to lose what follows
-        return Chapter("Loading a file", [], [f"Left out: {error}"])
+        return Chapter("Loading a slice", [], [f"Left out: {error}"])
     with progress.step("Loading them"):
-        return start_chapter(path, card)
+        return start_chapter([Stored("bf16", dense, weights_file(dense)), Stored("Q4_K_M", packed, packed)], card)
 
 
 def _peers(options: Options, card: Card) -> Iterator[Section]:

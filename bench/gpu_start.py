@@ -1,8 +1,10 @@
-"""Start-up: from a checkpoint on disk to a model on the device, beside reading the bytes of the same file."""
+"""Start-up: from checkpoints on disk to a model on the device, beside reading the bytes of the same files."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,31 +19,41 @@ from mistralet.engine.load import load_weights
 from mistralet.model import MistralSmall
 
 
-def start_chapter(path: Path, card: Card) -> Chapter:
-    """Measure with the file out of memory, and with the file in memory."""
-    nbytes = path.stat().st_size
+@dataclass(frozen=True)
+class Stored:
+    """A checkpoint on disk."""
+
+    name: str
+    path: Path
+    file: Path  # that holds the weights
+
+
+def start_chapter(checkpoints: Iterable[Stored], card: Card) -> Chapter:
+    """Measure with each file out of memory, and in memory."""
     figures, notes = [], [_NOTE]
-    for where, prepare in (("on disk", forget), ("in memory", read_through)):
-        shares = []
-        took = []
-        for work in (partial(load_on, path, card.device), partial(read_through, path)):
-            prepare(path)
-            shares.append(share_in_memory(path))
-            begun = time.perf_counter()
-            work()
-            took.append(time.perf_counter() - begun)
-        ours, plain = (nbytes / 1e9 / each for each in took)
-        figures.append(Figure(Row(f"file {where} ({took[0]:.2f} s)", "GB/s", [ours], [plain]), "reading the file"))
-        told = " and ".join("?" if share is None else f"{share:.0%}" for share in shares)
-        notes.append(f"File {where}: of it {told} were in memory before it was loaded, and before it was read.")
+    for stored in checkpoints:
+        nbytes = stored.file.stat().st_size
+        for where, prepare in (("on disk", forget), ("in memory", read_through)):
+            shares, took = [], []
+            for work in (partial(load_on, stored.path, card.device), partial(read_through, stored.file)):
+                prepare(stored.file)
+                shares.append(share_in_memory(stored.file))
+                begun = time.perf_counter()
+                work()
+                took.append(time.perf_counter() - begun)
+            ours, plain = (nbytes / 1e9 / each for each in took)
+            name = f"{stored.name}, {nbytes / 1e9:.2f} GB {where} ({took[0]:.2f} s)"
+            figures.append(Figure(Row(name, "GB/s", [ours], [plain]), "reading the file"))
+            told = " and ".join("?" if share is None else f"{share:.0%}" for share in shares)
+            notes.append(f"{stored.name} {where}: {told} of the file were in memory before loading and before reading.")
     if card.device.type != "cuda":
         notes.append("On this device weights stay mapped and are not read here, so these figures say nothing.")
-    return Chapter(f"Loading {path.name}, {nbytes / 1e9:.2f} GB, once each", figures, notes)
+    return Chapter("Loading a slice", figures, notes)
 
 
 _NOTE = (
-    "Until all weights are on the device, the check of the file included; without Python's start, imports, tokenizer, "
-    "cache and the compilation of kernels. The file is in Q4_K_M, whose codes and scales are rearranged on the way."
+    "Once each, until all weights are on the device, the check of the file included; without Python's start, imports, "
+    "tokenizer, cache and the compilation of kernels. Codes and scales of Q4_K_M are rearranged on the way."
 )
 
 

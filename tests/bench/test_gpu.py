@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(error: Exception, monkeypat
     def fail(*_: object) -> Path:
         raise error
 
-    monkeypatch.setattr(gpu, "ensure_synthetic", fail)
+    monkeypatch.setattr(gpu, "ensure_bf16", fail)
     with Steps() as steps:
         assert gpu._start(OPTIONS, CARD, steps).notes == [f"Left out: {error}"]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.gpu_card import Card
-from bench.gpu_start import load_on, start_chapter
+from bench.gpu_start import Stored, load_on, start_chapter
 from bench.synthetic import WHOLE, ensure_synthetic
 
 CPU = torch.device("cpu")
@@ -31,8 +31,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_loaded_from_disk_and_from_memory(path: Path) -> None:
-    chapter = start_chapter(path, Card(CPU, 1e9, 1e9))
-    assert [figure.row.name.partition(" (")[0] for figure in chapter.figures] == ["file on disk", "file in memory"]
+    chapter = start_chapter([Stored("Q4_K_M", path, path)], Card(CPU, 1e9, 1e9))
+    names = [figure.row.name.partition(" (")[0] for figure in chapter.figures]
+    assert names == ["Q4_K_M, 0.00 GB on disk", "Q4_K_M, 0.00 GB in memory"]
     assert all(figure.row.ours[0] > 0 and figure.row.peer[0] > 0 for figure in chapter.figures)
     assert any("these figures say nothing" in note for note in chapter.notes)
 
