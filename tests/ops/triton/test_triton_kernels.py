@@ -92,10 +92,11 @@ def test_tokens_rounded_to_float8() -> None:
     codes, scales = float8.round_tokens(x)
     torch.testing.assert_close(scales[:, 0], x.float().abs().amax(-1).clamp(min=1e-12) / 448)
     exact = x.float() / scales
-    # The interpreter rounds what lies just below a power of two to half of it, and halves upwards; cards do not.
+    # The interpreter rounds what lies just below a power of two to half of it, halves upwards, and the smallest numbers
+    # towards zero; cards do not.
     is_power = exact.to(torch.float8_e4m3fn).view(torch.uint8) & 7 == 0
     error = (codes.float() - exact).abs()
-    assert (error <= exact.abs() / 16 + 2**-10)[~is_power].all()
+    assert (error <= exact.abs() / 16 + 2**-9)[~is_power].all()
 
 
 def test_products_in_float8(monkeypatch: pytest.MonkeyPatch) -> None:
