@@ -51,6 +51,10 @@ class DocumentError(MistraletError):
     """A document cannot be opened or is too large, or a file of results is not that of this work."""
 
 
+class PageError(DocumentError):
+    """A page of a document is damaged; others of it may be read."""
+
+
 class TranscriptError(MistraletError):
     """A file of an agent's runs is locked, damaged or another program's, or does not hold the run asked for."""
 

@@ -18,7 +18,7 @@ from mistralet.cli.main import main
 from mistralet.documents import Planned, Progress, TextDelta
 from mistralet.documents.opening import open_document
 from support.chat_server import FakeServer, Reply, chunk, serve
-from support.pdf_files import pdf
+from support.pdf_files import damaged, pdf
 
 
 class Run(NamedTuple):
@@ -93,6 +93,32 @@ class TestAsk:
         assert command("ask", tmp_path / "a.pdf", "Rent?", "--url", server.url, "--highlight", out).code == 0
         assert open_document(out).page(1).text == "The rent is 900."
 
+    def test_a_damaged_page_is_told_and_the_others_are_read(
+        self, command: Command, server: FakeServer, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.pdf"
+        path.write_bytes(damaged(pdf("one", "two", "The rent is 900."), 2))
+        says(server, "The rent is 900.")
+        told = command("ask", path, "Rent?", "--url", server.url)
+        assert "Page 2 of a.pdf was not read: it is damaged; get the file again." in told.err
+        assert "[1] a.pdf, page 3:" in told.err
+        told = command("ask", path, "Rent?", "--url", server.url, "--json")
+        assert json.loads(told.out)["unread_pages"] == [
+            {"document": "a.pdf", "page": 2, "why": "it is damaged; get the file again"}
+        ]
+
+    def test_of_many_damaged_pages_the_first_are_told(
+        self, command: Command, server: FakeServer, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.pdf"
+        path.write_bytes(damaged(pdf("The rent is 900.", *["lost"] * 7), *range(2, 9)))
+        says(server, "The rent is 900.")
+        told = command("ask", path, "Rent?", "--url", server.url).err.splitlines()
+        assert [line for line in told if "not read" in line] == [
+            *(f"Page {page} of a.pdf was not read: it is damaged; get the file again." for page in range(2, 7)),
+            "2 more pages were not read.",
+        ]
+
     def test_what_is_missing_is_told(self, command: Command, lease: Path) -> None:
         for arguments in (("What?",), (lease, lease)):
             told = command("ask", *arguments, "--url", "http://127.0.0.1:9")
@@ -138,6 +164,25 @@ class TestExtract:
         assert command("extract", lease, *options).code == 0
         assert len(server.requests) == asked  # it was known
 
+    def test_damaged_pages_are_told_with_their_file(
+        self, command: Command, server: FakeServer, lease: Path, schema: Path, tmp_path: Path
+    ) -> None:
+        says(server, '{"rent": 900}')
+        path = tmp_path / "a.pdf"
+        path.write_bytes(damaged(pdf("The rent is 900.", "lost"), 2))
+        why = {"document": "a.pdf", "page": 2, "why": "it is damaged; get the file again"}
+        one = command("extract", path, "--schema", schema, "--url", server.url, "--json")
+        assert json.loads(one.out)["unread_pages"] == [why]
+        options = ("--schema", schema, "--url", server.url)
+        many = command("extract", path, lease, *options, "-o", tmp_path / "out.jsonl", "--json")
+        assert many.err.count("Page 2 of a.pdf was not read: it is damaged") == 1
+        assert json.loads(many.out)["unread_pages"] == [why]
+        records = list(map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines()))
+        assert [record["unread_pages"] for record in records] == [[why], []]
+        command("extract", path, lease, *options, "-o", tmp_path / "out.csv")
+        rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8-sig").splitlines()))
+        assert [row["unread pages"] for row in rows] == ["2", ""]
+
     def test_many_files_need_a_place(self, command: Command, lease: Path, schema: Path) -> None:
         told = command("extract", lease, schema, "--schema", schema, "--url", "http://127.0.0.1:9")
         assert told.code == 2
@@ -155,6 +200,12 @@ class TestCompare:
         assert "1. changed" in told.out
         assert "→ It rises." in told.out
         assert "<ins>950</ins>" in page.read_text()
+
+    def test_damaged_pages_are_told(self, command: Command, tmp_path: Path) -> None:
+        path = tmp_path / "a.pdf"
+        path.write_bytes(damaged(pdf("one", "two"), 2))
+        told = command("compare", path, path, "--no-model", "--json")
+        assert [page["page"] for page in json.loads(told.out)["unread_pages"]] == [2, 2]
 
     def test_without_a_model(self, command: Command, lease: Path) -> None:
         assert command("compare", lease, lease, "--no-model").out == "Nothing changed.\n"

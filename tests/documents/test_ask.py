@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_document_that_fits_is_read_as_a_whole_before_the_question() -> None:
     prompt = prompt_of(model)
     assert prompt.startswith("[lease.pdf, page 1]\nThe lease begins")
     assert prompt.endswith("Question: How high is the rent?")
+
+
+def test_a_page_that_is_not_read_is_left_out_and_the_plan_says_so() -> None:
+    lease = typed_document(LEASE.page(1).text, "lost", LEASE.page(2).text, name="lease.pdf")
+    pages = [lease.page(1), Page(2, "", unread="it is damaged"), lease.page(3)]
+    model = ScriptedChat(["The landlord repairs the roof."])
+    events = asked(model, [replace(lease, pages=pages)], "Who repairs the roof?")
+    assert events[0] == Planned("2 pages, 26 tokens: all of it is read but for 1 page that cannot be.")
+    assert "page 2]" not in prompt_of(model)
+    answer = events[-1]
+    assert answer.pages == (("lease.pdf", 1), ("lease.pdf", 3))
+    assert [citation.page for citation in answer.statements[0].citations] == [3]
 
 
 def test_the_prompts_of_two_questions_begin_alike_up_to_the_question() -> None:

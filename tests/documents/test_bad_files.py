@@ -11,7 +11,7 @@ import pytest
 from mistralet.documents.opening import DocumentLimits, open_bytes, open_document
 from mistralet.errors import DocumentError
 from support.office_files import letter, mail, slides, with_member, workbook
-from support.pdf_files import locked_pdf, pdf
+from support.pdf_files import damaged, locked_pdf, pdf
 
 LAUGHS = "".join(
     f'<!ENTITY l{level} "{f"&l{level - 1};" * 10}">' if level else '<!ENTITY l0 "ha">' for level in range(12)
@@ -33,6 +33,7 @@ REFUSED = {
     "locked.pdf": (locked_pdf(), "is locked with a password"),
     "cut.pdf": (pdf("some text")[:120], "cannot be read"),
     "no-pages.pdf": (pdf(), "no pages"),
+    "holes.pdf": (damaged(pdf("a", "b"), 1, 2), "cannot be read on any page: it is damaged; get it again"),
     "head.pdf": (b"%PDF-1.7\n", "cannot be read"),
     "cut.docx": (letter()[:2000], "cut short or damaged"),
     "laughs.docx": (with_member(letter(), "word/document.xml", LAUGHING), "cannot be read"),

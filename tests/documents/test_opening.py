@@ -11,8 +11,9 @@ from PIL import Image
 
 from mistralet.documents import Document, Table, cite
 from mistralet.documents.opening import DocumentLimits, open_bytes, open_document
+from mistralet.errors import PageError
 from support.office_files import letter, long_letter, mail, slides, workbook
-from support.pdf_files import pdf
+from support.pdf_files import damaged, pdf
 
 
 def texts(document: Document) -> list[str]:
@@ -72,6 +73,22 @@ class TestPdf:
         document = open_bytes(pdf("alpha"), "one.pdf")
         assert size_of(document.source.picture(1, 400)) == (400, 200)
 
+    def test_a_damaged_page_is_told_and_the_others_are_read(self) -> None:
+        document = open_bytes(damaged(pdf("one", "two", "three"), 2), "a.pdf")
+        assert texts(document) == ["one", "", "three"]
+        assert list(map(str, document.unread_pages)) == [
+            "Page 2 of a.pdf was not read: it is damaged; get the file again."
+        ]
+        citation = cite(document, "three")
+        assert citation is not None
+        assert (citation.page, len(citation.boxes)) == (3, 1)
+
+    def test_what_is_asked_of_a_damaged_page_is_told_apart(self) -> None:
+        document = open_bytes(damaged(pdf("one", "two"), 2), "a.pdf")
+        for asked in (document.source.words, lambda number: document.source.picture(number, 100)):
+            with pytest.raises(PageError, match=r"a\.pdf cannot be read on page 2: it is damaged"):
+                asked(2)
+
     def test_a_page_of_nothing_is_no_scan(self) -> None:
         assert not open_bytes(pdf(""), "blank.pdf").page(1).is_scan
 
@@ -122,6 +139,11 @@ class TestText:
 
     def test_form_feeds_are_pages(self) -> None:
         assert texts(open_bytes(b"one\ftwo\f\n", "a.txt")) == ["one", "two", ""]
+
+    def test_a_damaged_page_of_what_is_attached_has_its_number_in_the_mail(self) -> None:
+        document = open_bytes(mail({"a.pdf": damaged(pdf("one", "two", "three"), 2)}), "m.eml")
+        assert [(page.document, page.page) for page in document.unread_pages] == [("m.eml", 3)]
+        assert document.page(4).text == "three"
 
     def test_a_mail_with_what_is_attached(self) -> None:
         attached = {"notes.txt": b"some notes", "inner.pdf": pdf("inside"), "broken.docx": b"PK\x03\x04"}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
+import zlib
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from mistralet.documents import Page
 from mistralet.documents.readers import pdf as reader
-from mistralet.documents.readers.unreadable import Limits
-from support.pdf_files import pdf
+from mistralet.documents.readers.unreadable import Limits, UnreadableError
+from support.pdf_files import damaged, pdf
 
 LIMITS = Limits(pages=50, characters=100_000)
 
@@ -167,3 +170,63 @@ def test_pictures_have_colours_where_the_page_has(colour: tuple[int, int, int], 
     picture = Image.open(io.BytesIO(reader.picture(drawn(draw), 1, 400)))
     assert picture.mode == mode
     assert picture.convert("RGB").getpixel((100, 200)) == tuple(255 * part for part in colour)
+
+
+class TestDamagedPages:
+    DRAWN = b"BT /F1 18 Tf 10 50 Td (two) Tj ET"
+
+    def unread(self, data: bytes) -> list[int]:
+        pages = reader.pages(data, LIMITS)
+        assert all((page.text, page.is_scan, page.size) == ("", False, None) for page in pages if page.unread)
+        return [page.number for page in pages if page.unread]
+
+    def test_one_hides_no_other_and_keeps_its_number(self) -> None:
+        pages = reader.pages(damaged(pdf("one", "two", "three"), 2), LIMITS)
+        assert [(page.number, page.text) for page in pages] == [(1, "one"), (2, ""), (3, "three")]
+        assert [page.unread for page in pages] == ["", "it is damaged; get the file again", ""]
+
+    def test_none_that_can_be_read_is_refused(self) -> None:
+        with pytest.raises(UnreadableError, match="cannot be read on any page: it is damaged; get it again"):
+            reader.pages(damaged(pdf("one", "two"), 1, 2), LIMITS)
+
+    def test_the_limit_on_text_is_no_damage(self) -> None:
+        with pytest.raises(UnreadableError, match="more than 5 characters"):
+            reader.pages(pdf("one", "two"), Limits(pages=5, characters=5))
+
+    @pytest.mark.parametrize("packed", [b"\x01 no packed data", zlib.compress(DRAWN)[:2] + b"\0\xff" * 15])
+    def test_one_whose_content_does_not_unpack(self, packed: bytes) -> None:
+        before = b"<< /Length %d >>\nstream\n%b" % (len(self.DRAWN), self.DRAWN)
+        after = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b" % (len(packed), packed)
+        assert self.unread(pdf("one", "two").replace(before, after)) == [2]
+
+    def test_one_whose_content_is_noise(self) -> None:
+        noise = bytes(range(128, 128 + len(self.DRAWN)))
+        assert self.unread(pdf("one", "two").replace(self.DRAWN, noise)) == [2]
+
+    @pytest.mark.parametrize("content", [b"", b"q Q", b"BT ET", b"% nothing"])
+    def test_an_empty_page_is_none(self, content: bytes) -> None:
+        assert self.unread(pdf("one", "two").replace(self.DRAWN, content.ljust(len(self.DRAWN)))) == []
+
+    def test_an_empty_page_whose_content_is_packed_is_none(self) -> None:
+        packed = zlib.compress(b"q 1 0 0 1 0 0 cm Q")
+        before = b"<< /Length %d >>\nstream\n%b" % (len(self.DRAWN), self.DRAWN)
+        after = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b" % (len(packed), packed)
+        assert self.unread(pdf("one", "two").replace(before, after)) == []
+
+    @pytest.mark.parametrize("kept", [b"", b"\xff\xd8\xff\xe0"])
+    def test_a_scan_whose_picture_is_damaged(self, kept: bytes) -> None:
+        picture = io.BytesIO()
+        Image.new("L", (20, 20), 128).save(picture, "JPEG")
+        whole = picture.getvalue()
+
+        def draw(canvas: Canvas) -> None:
+            canvas.drawString(50, 250, "a page of text")
+            canvas.showPage()
+            canvas.drawImage(ImageReader(io.BytesIO(whole)), 0, 0, 400, 300)
+
+        data = drawn(draw)
+        assert self.unread(data) == []
+        encoded = base64.a85encode(whole) + b"~>"
+        broken = base64.a85encode(kept + b"\1" * (len(whole) - len(kept))) + b"~>"
+        assert encoded in data
+        assert self.unread(data.replace(encoded, broken.ljust(len(encoded)))) == [2]

@@ -14,7 +14,7 @@ from mistralet.server.auth import Keys
 from mistralet.server.pdf_files import with_pages
 from mistralet.server.settings import Settings
 from mistralet.tokenizer import Tokenizer
-from support.pdf_files import locked_pdf, pdf, pdf_url
+from support.pdf_files import damaged, locked_pdf, pdf, pdf_url
 from support.random_models import TEXT_AND_VISION
 from support.scripted import Caller, NewCaller, ScriptedEngine, says, scripted_service
 
@@ -110,6 +110,14 @@ def test_a_page_without_text_is_told_to_a_model_without_vision(new_caller: NewCa
     given = chat(file_part(pdf_url(pdf("One", ""))))["messages"]
     parts = asyncio.run(with_pages(caller.service, given))[0]["content"]
     assert parts[2]["text"] == "[a.pdf, page 2 of 2]\n[This page is a picture, which this model does not read.]\n"
+
+
+@pytest.mark.parametrize("side", [None, 300])
+def test_a_damaged_page_is_told_to_the_model(new_caller: NewCaller, side: int | None) -> None:
+    data = damaged(pdf("One", "Two", "Three"), 2)
+    assert [page.text for page in asyncio.run(pdf_pages.read_pdf(data, 4, side))] == ["One", "", "Three"]
+    parts = asyncio.run(with_pages(new_caller().service, chat(file_part(pdf_url(data)))["messages"]))[0]["content"]
+    assert parts[2]["text"] == "[a.pdf, page 2 of 3]\n[This page is damaged and could not be read.]\n"
 
 
 def test_a_page_of_any_size_becomes_a_picture_of_bounded_size() -> None:

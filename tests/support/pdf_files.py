@@ -30,6 +30,13 @@ def pdf(*pages: str, size: tuple[int, int] = (200, 100), trailer: str = "") -> b
     return file + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{end}".encode()
 
 
+def damaged(data: bytes, *pages: int) -> bytes:
+    """A file of `pdf` some of whose pages lead to nothing, as where a download has a hole."""
+    for page in pages:
+        data = data.replace(b"\n%d 0 obj" % (2 + 2 * page), b"\n%d 0 lost" % (2 + 2 * page))
+    return data
+
+
 def locked_pdf() -> bytes:
     """A file that no known password opens."""
     secret = "00" * 32

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, read_stdin, start_early
-from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
+from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, facts_of, opened_documents, show_flow
 from mistralet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def ask(
         events = answered(chat, documents, question, max_tokens, meanings)
         answer = asyncio.run(show_flow(events, shows_text=not as_json))
     if as_json:
-        print_json(asdict(answer))
+        print_json(facts_of(answer, documents))
     else:
         _show_sources(answer)
     if highlight is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, start_early
-from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
+from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, facts_of, opened_documents, show_flow
 from mistralet.cli.terminal import harmless
 from mistralet.errors import DocumentError
 
@@ -44,7 +43,7 @@ def compare(
     with nullcontext() if no_model else asked_model(model, url, kv_type) as chat:
         result = asyncio.run(show_flow(compared(chat, *documents)))
     if as_json:
-        facts = asdict(result)
+        facts = facts_of(result, documents)
         del facts["pairs"]
         print_json(facts)
     else:

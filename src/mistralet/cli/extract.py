@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, start_early
-from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
+from mistralet.cli.flow import (
+    ModelOption,
+    OcrOption,
+    UrlOption,
+    asked_model,
+    facts_of,
+    opened_documents,
+    show_flow,
+    tell_unread,
+)
 from mistralet.cli.terminal import harmless
 from mistralet.errors import UsageError
 
@@ -74,7 +82,7 @@ def _one(
     with asked_model(model, url, kv_type) as chat:
         result = asyncio.run(show_flow(extracted(chat, document, form, max_tokens)))
     if as_json:
-        print_json(asdict(result))
+        print_json(facts_of(result, [document]))
     else:
         _show(result)
 
@@ -100,7 +108,9 @@ def _many(
                 raise
             write_table(output, result.records)
     if as_json:
-        print_json({"output": output, "done": result.done, "known": result.known, "failed": result.failed})
+        facts = {"output": output, "done": result.done, "known": result.known, "failed": result.failed}
+        unread = [page for record in result.records for page in record.get("unread_pages", ())]
+        print_json(facts | {"unread_pages": unread})
     else:
         messages.print(f"{len(result.records)} files in {output}, {result.failed} of them failed.", soft_wrap=True)
     if result.failed:
@@ -110,7 +120,8 @@ def _many(
 async def _without_files(
     events: AsyncGenerator[FlowEvent | FileDone | RunResult, None],
 ) -> AsyncGenerator[FlowEvent | RunResult, None]:
-    """What a run tells but for its files, of which those that failed are shown."""
+    """What a run tells but for its files, of which those that failed, or were not read as a whole, are shown."""
+    from mistralet.documents import UnreadPage
     from mistralet.documents.extract_files import FileDone
 
     async for event in events:
@@ -118,6 +129,8 @@ async def _without_files(
             yield event
         elif "error" in event.record:
             messages.print(event.record["error"], style="yellow", soft_wrap=True, markup=False)
+        else:
+            tell_unread([UnreadPage(**page) for page in event.record["unread_pages"]])
 
 
 def _opener(ocr: bool) -> Callable[[Path], Document]:

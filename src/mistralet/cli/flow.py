@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.progress import TaskID
@@ -17,7 +18,7 @@ from mistralet.config import KVType
 
 if TYPE_CHECKING:
     from mistralet.chat import ChatModel
-    from mistralet.documents import Document, FlowEvent
+    from mistralet.documents import Document, FlowEvent, UnreadPage
 
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="A folder, file, alias or repository id; a name, with --url.")
@@ -27,6 +28,8 @@ UrlOption = Annotated[str | None, typer.Option(help="An OpenAI-compatible server
 OcrOption = Annotated[bool, typer.Option("--ocr", help="Read scanned pages by OCR, for models without vision.")]
 
 Result = TypeVar("Result")
+
+_TOLD_PAGES = 5  # of those that were not read; a file may have thousands
 
 
 @contextmanager
@@ -45,7 +48,11 @@ def asked_model(name: str | None, url: str | None, kv_type: KVType | None = None
 
 
 def opened_documents(paths: Sequence[Path], ocr: bool) -> list[Document]:
-    """Documents of files, showing how far it is. Raises `DocumentError` for the first that cannot be opened."""
+    """Documents of files, showing how far it is, and what pages were not read.
+
+    Raises:
+        DocumentError: one cannot be opened.
+    """
     from mistralet.documents.ocr import with_text
     from mistralet.documents.opening import open_document
 
@@ -56,7 +63,25 @@ def opened_documents(paths: Sequence[Path], ocr: bool) -> list[Document]:
             document = open_document(path)
             documents.append(with_text(document) if ocr else document)
             bar.advance(task)
+    for document in documents:
+        tell_unread(document.unread_pages)
     return documents
+
+
+def tell_unread(pages: Sequence[UnreadPage]) -> None:
+    """Say that pages of a document were not read."""
+    told = [str(page) for page in pages[:_TOLD_PAGES]]
+    more = len(pages) - len(told)
+    if more:
+        told.append(f"{more} more page{'s were' if more > 1 else ' was'} not read.")
+    for line in told:
+        messages.print(harmless(line), style="yellow", soft_wrap=True, markup=False)
+
+
+def facts_of(result: Any, documents: Sequence[Document]) -> dict[str, Any]:
+    """What is told as JSON: a flow's result, and what of its documents was not read."""
+    unread = [asdict(page) for document in documents for page in document.unread_pages]
+    return asdict(result) | {"unread_pages": unread}
 
 
 async def show_flow(events: AsyncGenerator[FlowEvent | Result, None], shows_text: bool = True) -> Result:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, start_early
-from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
+from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, facts_of, opened_documents, show_flow
 from mistralet.errors import DocumentError, UsageError
 
 
@@ -55,7 +54,7 @@ def report(
             flow = written_report(chat, documents, titles, journal)
             written = asyncio.run(show_flow(flow, shows_text=not as_json))
     if as_json:
-        print_json(asdict(written))
+        print_json(facts_of(written, documents))
     if output is None:
         return
     if output.suffix.lower() == ".pdf":

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mistralet.cli.common import JsonOption, KVTypeOption, messages, print_json, start_early
-from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, opened_documents, show_flow
+from mistralet.cli.flow import ModelOption, OcrOption, UrlOption, asked_model, facts_of, opened_documents, show_flow
 from mistralet.errors import DocumentError, UsageError
 
 
@@ -40,7 +39,7 @@ def summarize(
     with asked_model(model, url, kv_type) as chat:
         summary = asyncio.run(show_flow(summarized(chat, document, words), shows_text=not as_json))
     if as_json:
-        print_json(asdict(summary))
+        print_json(facts_of(summary, [document]))
     else:
         sys.stdout.write("\n")
         sys.stdout.flush()

@@ -44,10 +44,23 @@ class Page:
     label: str = ""  # what people call it where that is no number, such as the name of a sheet
     # Width and height as it is shown, in points, where the file has pages of a size: what boxes are told in.
     size: tuple[float, float] | None = None
+    unread: str = ""  # why nothing of it was read, and what to do; empty if it was
+
+
+@dataclass(frozen=True)
+class UnreadPage:
+    """A page that is left out, while the others of its document are read."""
+
+    document: str  # its name
+    page: int
+    why: str  # see `Page.unread`
+
+    def __str__(self) -> str:
+        return f"Page {self.page} of {self.document} was not read: {self.why}."
 
 
 class PageSource(Protocol):
-    """What of a document is read only when asked for."""
+    """What of a document is read only when asked for. Raises `PageError` for a page that is damaged."""
 
     def words(self, number: int) -> tuple[Word, ...]:
         """The words of a page with their places; none where the format has no places."""
@@ -72,3 +85,8 @@ class Document:
     def page(self, number: int) -> Page:
         """A page by its number, from 1."""
         return self.pages[number - 1]
+
+    @property
+    def unread_pages(self) -> tuple[UnreadPage, ...]:
+        """The pages of which nothing was read."""
+        return tuple(UnreadPage(self.name, page.number, page.unread) for page in self.pages if page.unread)

@@ -17,7 +17,7 @@ from mistralet.documents.events import FlowEvent, Planned, Progress
 from mistralet.documents.json_leaves import Leaf, Scalar, dotted, leaves, leaves_of
 from mistralet.documents.locating import locate
 from mistralet.documents.quotes import Citation
-from mistralet.documents.reading import page_parts, parts_that_fit
+from mistralet.documents.reading import count_of, page_parts, parts_that_fit, readable
 from mistralet.engine.sampling import SamplingParams
 from mistralet.errors import DocumentError
 
@@ -67,7 +67,7 @@ async def extract(
     begun = time.perf_counter()
     told = json.dumps(schema, ensure_ascii=False)
     parts = await parts_that_fit(model, document, told, max_tokens)
-    count = f"{len(document.pages)} page{'s' * (len(document.pages) > 1)}"
+    count = count_of(readable([document]))
     plan = f"{count}: read at once." if len(parts) == 1 else f"{count}: read in {len(parts)} parts."
     yield Planned(plan)
     forms: list[_Form] = []

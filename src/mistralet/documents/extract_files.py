@@ -26,7 +26,7 @@ _AT_ONCE = 4
 class FileDone:
     """What became of a file: the record of it."""
 
-    record: dict[str, Any]  # file, digest, and value and fields or an error
+    record: dict[str, Any]  # file, digest, and an error or value, fields and the pages that were not read
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,11 @@ async def _record(
         document = await asyncio.to_thread(opened, path)
         async for event in extract(model, document, schema, max_tokens):
             if isinstance(event, Extraction):
-                return {"value": event.value, "fields": [asdict(field) for field in event.fields]}
+                return {
+                    "value": event.value,
+                    "fields": [asdict(field) for field in event.fields],
+                    "unread_pages": [asdict(page) for page in document.unread_pages],
+                }
     except ConstraintError:
         raise
     except MistraletError as error:

@@ -14,7 +14,7 @@ from typing import Any
 from mistralet.documents.document import Box, Page, Table, Word
 from mistralet.documents.readers import program
 from mistralet.documents.readers.unreadable import Limits
-from mistralet.errors import DocumentError
+from mistralet.errors import DocumentError, PageError
 from mistralet.limited_program import LimitedProgram, ProgramError
 
 _MOST_PROCESSES = 4  # that stay
@@ -45,7 +45,7 @@ class FileReader:
         self._lock = threading.Lock()
 
     def pages(self) -> tuple[Page, ...]:
-        """All pages. This and the other questions raise `DocumentError`."""
+        """All pages. This and the other questions raise `DocumentError`, of a damaged page `PageError`."""
         limits = asdict(Limits(self.limits.pages, self.limits.characters))
         return tuple(_page(page) for page in self._ask("pages", limits=limits))
 
@@ -91,7 +91,8 @@ class FileReader:
         except (TimeoutError, ProgramError) as error:
             raise DocumentError(f"{self.name} takes too much time or memory to read; give a simpler file.") from error
         if "unreadable" in told:
-            raise DocumentError(f"{self.name} {told['unreadable']}.")
+            refusal = PageError if told.get("is_page") else DocumentError
+            raise refusal(f"{self.name} {told['unreadable']}.")
         if "missing" in told:
             raise DocumentError(
                 f"Reading {self.name} needs the package {told['missing']}; install it with "

@@ -37,7 +37,7 @@ async def choose_pages(
         DocumentError: nothing of them can be read, or a page does not fit.
     """
     facts = await model.facts()
-    pages = [(document, page) for document in documents for page in document.pages]
+    pages = readable(documents)
     _check_scans(pages, facts.reads_pictures)
     (asked,) = await model.count_tokens([question])
     room = facts.context - answer_tokens - asked - _OVERHEAD
@@ -46,8 +46,8 @@ async def choose_pages(
     sizes = await page_tokens(model, pages)
     whole = sum(sizes)
     if whole <= room:
-        count = f"{len(pages)} page{'s' * (len(pages) > 1)}, {whole:,} tokens"
-        return Reading(tuple(pages), whole, is_whole=True, plan=f"{count}: all of it is read.")
+        plan = f"{count_of(pages)}, {whole:,} tokens: all of it is read{_but_for(documents)}."
+        return Reading(tuple(pages), whole, is_whole=True, plan=plan)
     size_of = {id(page): size for (_, page), size in zip(pages, sizes, strict=True)}
     chosen: dict[int, tuple[Document, Page]] = {}
     left = room
@@ -79,7 +79,7 @@ async def parts_that_fit(
         DocumentError: a page does not fit, or is a picture and the model reads none.
     """
     facts = await model.facts()
-    pages = [(document, page) for page in document.pages]
+    pages = readable([document])
     _check_scans(pages, facts.reads_pictures)
     (question,) = await model.count_tokens([asked])
     room = facts.context - answer_tokens - question - _OVERHEAD
@@ -97,6 +97,16 @@ async def parts_that_fit(
         parts[-1].append(page)
         left -= size
     return [tuple(part) for part in parts]
+
+
+def readable(documents: Sequence[Document]) -> list[tuple[Document, Page]]:
+    """The pages of which something was read."""
+    return [(document, page) for document in documents for page in document.pages if not page.unread]
+
+
+def count_of(pages: Sequence[object]) -> str:
+    """How many pages these are, for people."""
+    return f"{len(pages)} page{'s' * (len(pages) > 1)}"
 
 
 async def page_tokens(model: ChatModel, pages: Sequence[tuple[Document, Page]]) -> list[int]:
@@ -131,6 +141,11 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
         else:
             joined.append(part)
     return joined
+
+
+def _but_for(documents: Sequence[Document]) -> str:
+    unread = [page for document in documents for page in document.unread_pages]
+    return f" but for {count_of(unread)} that cannot be" if unread else ""
 
 
 def _check_scans(pages: Sequence[tuple[Document, Page]], reads_pictures: bool) -> None:

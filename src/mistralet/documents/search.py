@@ -30,7 +30,7 @@ class Index:
         """
         self._meanings = meanings
         self.language = language_of(" ".join(page.text for document in documents for page in document.pages)[:200_000])
-        self._pages = [(document, page) for document in documents for page in document.pages]
+        self._pages = [(document, page) for document in documents for page in document.pages if not page.unread]
         self._windows = _Bm25()
         self._whole = _Bm25()
         self._page_of: list[int] = []  # of each window

@@ -12,7 +12,7 @@ from mistralet.documents.citing import Citer, Statement
 from mistralet.documents.document import Document, Page
 from mistralet.documents.events import FlowEvent, Planned, Progress, TextDelta
 from mistralet.documents.passages import sentences
-from mistralet.documents.reading import page_parts, parts_that_fit
+from mistralet.documents.reading import count_of, page_parts, parts_that_fit, readable
 from mistralet.documents.search import Index
 from mistralet.engine.sampling import SamplingParams
 
@@ -50,7 +50,7 @@ async def summarize(
     begun = time.perf_counter()
     max_tokens = words * _TOKENS_PER_WORD + 50
     parts = await parts_that_fit(model, document, _asked(words), max_tokens)
-    count = f"{len(document.pages)} page{'s' * (len(document.pages) > 1)}"
+    count = count_of(readable([document]))
     plan = f"{count}: read at once." if len(parts) == 1 else f"{count}: read in {len(parts)} parts, then put together."
     yield Planned(plan)
     content = page_parts([(document, page) for page in parts[0]])
@@ -83,7 +83,7 @@ async def summarize(
         if isinstance(event, ContentDelta):
             yield TextDelta(event.text)
     index = await asyncio.to_thread(Index, [document])
-    citer = Citer(model, [(document, page) for page in document.pages], index)
+    citer = Citer(model, readable([document]), index)
     places = sentences(reply.text)
     statements = []
     for number, (start, end) in enumerate(places):

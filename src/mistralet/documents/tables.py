@@ -78,6 +78,9 @@ def _parquet(records: Sequence[dict[str, Any]]) -> bytes:
 def _flat(record: dict[str, Any]) -> dict[str, Scalar]:
     """A record in one row: a column for each value, under its path."""
     row: dict[str, Scalar] = {"file": record["file"], "error": record.get("error")}
+    unread = [str(page["page"]) for page in record.get("unread_pages", ())]
+    if unread:
+        row["unread pages"] = ", ".join(unread)
     return row | {dotted(path): value for path, value in leaves_of(record.get("value", {}))}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mistralet.chat.data_url import decoded_size
 from mistralet.server.errors import ApiError
-from mistralet.server.pdf_pages import PdfError, read_pdf
+from mistralet.server.pdf_pages import Page, PdfError, read_pdf
 from mistralet.server.service import Service
 
 Part = dict[str, Any]
@@ -63,11 +63,18 @@ async def _pages(service: Service, part: Part, place: str, max_pages: int) -> li
         raise ApiError(400, f"{shown[:1].upper()}{shown[1:]} {error}.", place) from error
     parts: list[Part] = []
     for number, page in enumerate(pages, start=1):
-        text = page.text or ("" if vision else "[This page is a picture, which this model does not read.]")
+        text = page.text or _instead(page, vision is not None)
         parts.append({"type": "text", "text": f"[{shown}, page {number} of {len(pages)}]\n{text}\n"})
         if page.picture is not None:
             parts.append({"type": "image_url", "image_url": {"url": page.picture}})
     return parts
+
+
+def _instead(page: Page, reads_pictures: bool) -> str:
+    """What a model is told of a page without text."""
+    if page.is_damaged:
+        return "[This page is damaged and could not be read.]"
+    return "" if reads_pictures else "[This page is a picture, which this model does not read.]"
 
 
 def _data(file: object, place: str, max_bytes: int) -> bytes:

@@ -24,6 +24,7 @@ class Page:
 
     text: str
     picture: str | None  # a data: URL
+    is_damaged: bool = False  # nothing of it was read
 
 
 class PdfError(Exception):
@@ -58,14 +59,15 @@ def _pages(data: bytes, max_pages: int, picture_side: int | None) -> list[dict[s
     return [
         {
             "text": page.text,
-            "picture": None if picture_side is None else _data_url(pdf.picture(data, page.number, picture_side)),
+            "picture": None if picture_side is None or page.unread else _picture(data, page.number, picture_side),
+            "is_damaged": bool(page.unread),
         }
         for page in pdf.pages(data, Limits(max_pages, _MAX_CHARS))
     ]
 
 
-def _data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _picture(data: bytes, number: int, side: int) -> str:
+    return f"data:image/png;base64,{base64.b64encode(pdf.picture(data, number, side)).decode()}"
 
 
 def main() -> None:

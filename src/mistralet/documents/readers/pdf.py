@@ -13,12 +13,14 @@ from itertools import accumulate
 from typing import Any
 
 from mistralet.documents.document import Box, Page
-from mistralet.documents.readers.unreadable import Limits, UnreadableError
+from mistralet.documents.readers.pdf_damage import has_damaged_content, has_damaged_picture
+from mistralet.documents.readers.unreadable import DamagedPageError, Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 _FEWEST_LETTERS = 10  # of a page that is no scan, if there is a picture on it
 _FEW_LETTERS = 100  # such as a stamp on a scan, if a picture covers most of the page
 _COMPRESSION = 1  # of pictures, which are used at once: a fifth larger than the smallest, in two thirds of the time
+_DAMAGED = "it is damaged; get the file again"
 _YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
 # PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line (it then
@@ -40,12 +42,28 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
     read = []
     characters = 0
     for number in range(1, len(document) + 1):
-        with _filled_page(document, number) as page, closing(page.get_textpage()) as textpage:
-            text = _shown(_text(textpage))
-            characters += len(text)
-            limits.check(0, characters)
-            read.append(Page(number, text, is_scan=_is_scan(page, text), size=page.get_size()))
+        try:
+            page = _read(document, number)
+        except MemoryError:
+            raise
+        except Exception:  # libraries raise whatever they stumble over
+            page = Page(number, "", unread=_DAMAGED)
+        characters += len(page.text)
+        limits.check(0, characters)
+        read.append(page)
+    if all(page.unread for page in read):
+        raise UnreadableError("cannot be read on any page: it is damaged; get it again")
     return read
+
+
+def _read(document: Any, number: int) -> Page:
+    with _filled_page(document, number) as page, closing(page.get_textpage()) as textpage:
+        text = _shown(_text(textpage))
+        is_scan = _is_scan(page, text)
+        is_damaged = has_damaged_picture(page) if is_scan else not text and has_damaged_content(document, page, number)
+        if is_damaged:
+            return Page(number, "", unread=_DAMAGED)
+        return Page(number, text, is_scan=is_scan, size=page.get_size())
 
 
 def words(data: bytes, number: int) -> list[PlacedWord]:
@@ -151,7 +169,7 @@ def _page(document: Any, number: int) -> Iterator[Any]:
         with closing(document[number - 1]) as page:
             yield page
     except pypdfium2.PdfiumError as error:
-        raise UnreadableError(f"cannot be read on page {number}: it is damaged; get it again") from error
+        raise DamagedPageError(f"cannot be read on page {number}: it is damaged; get it again") from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from mistralet.documents.document import Page
-from mistralet.documents.readers.unreadable import Limits, UnreadableError
+from mistralet.documents.readers.unreadable import DamagedPageError, Limits, UnreadableError
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 _POINTS = 842  # of A4's longer side
@@ -35,7 +35,7 @@ def picture(data: bytes, number: int, side: int) -> bytes:
         image.load()
         upright = ImageOps.exif_transpose(image)
     except (OSError, EOFError, ValueError, SyntaxError) as error:
-        raise UnreadableError("cannot be read: it is cut short or damaged; get it again") from error
+        raise DamagedPageError("cannot be read: it is cut short or damaged; get it again") from error
     if upright.mode.startswith("I;16"):
         upright = upright.point(lambda value: value / 256).convert("L")
     upright = _on_white(upright)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from mistralet.documents.document import Box, Page
-from mistralet.documents.readers.unreadable import Limits, UnreadableError
+from mistralet.documents.readers.unreadable import DamagedPageError, Limits, UnreadableError
 from mistralet.limited_program import answer_with
 
 
@@ -35,7 +35,7 @@ class _Program:
             reader = import_module(f"mistralet.documents.readers.{self._reader}")
             told = {"answer": _answer(reader, self._file, **question)}
         except UnreadableError as error:
-            told = {"unreadable": str(error)}
+            told = {"unreadable": str(error), "is_page": isinstance(error, DamagedPageError)}
         except ImportError as error:
             told = {"missing": error.name or str(error)}
         except MemoryError:

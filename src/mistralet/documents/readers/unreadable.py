@@ -9,6 +9,10 @@ class UnreadableError(Exception):
     """Why a file is not read: the end of a sentence that begins with its name."""
 
 
+class DamagedPageError(UnreadableError):
+    """A page is damaged; others of the file may be read."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much is read of one file."""
