@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -92,3 +95,39 @@ class TestOneThatStays:
     def test_one_that_fails_is_told(self, tmp_path: Path, code: str) -> None:
         with closing(self.program(tmp_path, code)) as program, pytest.raises(ProgramError):
             program.ask(b"", 5)
+
+    def test_a_key_that_interrupts_the_caller_does_not_end_it(self, tmp_path: Path) -> None:
+        code = "import os\nfrom mistralet.limited_program import answer_with\n"
+        code += "answer_with(lambda _: str(os.getpid()).encode())\n"
+        with closing(self.program(tmp_path, code)) as program:
+            pid = program.ask(b"", 5)
+            os.kill(int(pid), signal.SIGINT)  # a terminal sends it to both
+            assert program.ask(b"", 5) == pid
+
+    def test_one_whose_answer_nobody_waited_for_is_ended(self, tmp_path: Path) -> None:
+        told = tmp_path / "pid"
+        code = "import os, pathlib, time\nfrom mistralet.limited_program import answer_with\n"
+        code += f"def answer(_):\n    pathlib.Path({str(told)!r}).write_text(str(os.getpid()))\n    time.sleep(60)\n"
+        program = self.program(tmp_path, f"{code}answer_with(answer)\n")
+
+        def interrupt() -> None:
+            while not told.is_file() or not told.read_text():
+                time.sleep(0.01)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        with closing(program):
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with pytest.raises(KeyboardInterrupt):
+                program.ask(b"", 30)
+            thread.join()
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(told.read_text()), 0)
+            with pytest.raises(ProgramError):  # the next question gets no answer to this one
+                program.ask(b"", 5)
+
+    def test_one_of_several_threads_has_the_time_of_all(self, tmp_path: Path) -> None:
+        code = "import resource\nfrom mistralet.limited_program import answer_with\n"
+        code += "answer_with(lambda _: str(resource.getrlimit(resource.RLIMIT_CPU)[0]).encode(), threads=8)\n"
+        with closing(self.program(tmp_path, code)) as program:
+            assert 80 <= int(program.ask(b"", 10)) <= 90

@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import runpy
+import signal
 import struct
 import subprocess
 import sys
@@ -75,7 +76,7 @@ class LimitedProgram:
         self._asking = threading.Lock()
 
     def ask(self, question: bytes, seconds: float) -> bytes:
-        """What the program answers within `seconds`. After an error it has ended.
+        """What the program answers within `seconds`. After an error or an interruption it has ended.
 
         Raises:
             TimeoutError: it takes longer.
@@ -93,6 +94,9 @@ class LimitedProgram:
             except (EOFError, OSError, ValueError) as error:  # a pipe that was closed: by its end, or by `close`
                 self.close()
                 raise TimeoutError if late.is_set() else ProgramError from error
+            except BaseException:  # Ctrl-C: its answer must not be taken for that to the next question
+                self.close()
+                raise
 
     def close(self) -> None:
         """End the program, also while it is asked."""
@@ -118,15 +122,19 @@ class LimitedProgram:
             timer.cancel()
 
 
-def answer_with(answer: Callable[[bytes], bytes]) -> None:
-    """What a `LimitedProgram` does: answer questions until there are no more."""
+def answer_with(answer: Callable[[bytes], bytes], threads: int = 1) -> None:
+    """What a `LimitedProgram` does: answer questions until there are no more.
+
+    Args:
+        threads: that work on an answer, each of which takes processor time.
+    """
     # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     questions = sys.stdin.buffer
     while head := questions.read(_QUESTION.size):
         seconds, size = _QUESTION.unpack(head)
-        _limit_seconds_from_now(seconds)
+        _limit_seconds_from_now(seconds * threads)
         answered = answer(questions.read(size))
         answers.write(_SIZE.pack(len(answered)))
         answers.write(answered)
@@ -170,5 +178,7 @@ def _limit_seconds_from_now(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches all processes of a terminal. It is for the caller, who ends this one if need be.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(int(sys.argv[2]), int(sys.argv[3]))
     runpy.run_path(sys.argv[1], run_name="__main__")

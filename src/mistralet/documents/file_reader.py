@@ -108,7 +108,7 @@ class FileReader:
                 weakref.finalize(self, self._program.close)
                 self._program.ask(self._reader.encode() + b"\n" + self._file, self.limits.seconds)
             return self._program.ask(question, self.limits.seconds)
-        except (TimeoutError, ProgramError):
+        except BaseException:  # also an interruption
             self._end()
             raise
 
