@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from mistralet.documents import Box, Document, cite
-from mistralet.documents import ocr as module
-from mistralet.documents.ocr import Line, with_text
+from mistralet.documents.ocr import Engine, Line, with_text
 from mistralet.documents.opening import open_bytes
+from mistralet.documents.readers.unreadable import UnreadableError
 from mistralet.errors import DocumentError
 from support.pdf_files import pdf
+from support.scans import tiff
 
 LINES = [(Box(200, 100, 400, 120), "three months"), (Box(100, 102, 180, 122), "is"), (Box(100, 140, 200, 160), "End")]
-
-
-def tiff(*sizes: tuple[int, int]) -> bytes:
-    file = io.BytesIO()
-    first, *others = [Image.new("L", size, 255) for size in sizes]
-    first.save(file, "TIFF", save_all=True, append_images=others)
-    return file.getvalue()
 
 
 def engine(picture: bytes) -> list[Line]:
@@ -68,15 +62,44 @@ def test_a_scan_without_any_text() -> None:
     assert (document.page(1).text, document.source.words(1)) == ("", ())
 
 
-def test_without_the_library_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = builtins.__import__
+class TestUnreadPages:
+    SCANS = open_bytes(tiff((40, 20), (40, 20), (40, 20)), "scan.tiff")
 
-    def without(name: str, *rest: object) -> object:
-        if name == "rapidocr":
-            raise ImportError(name)
-        return whole(name, *rest)  # type: ignore[arg-type]
+    def failing(self, *pages: int) -> Engine:
+        numbers = iter(range(1, 4))
 
-    module._reader.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DocumentError, match=r"pip install 'mistralet\[ocr\]'"):
-        with_text(open_bytes(tiff((40, 20)), "scan.tiff"))
+        def read(_: bytes) -> list[Line]:
+            if next(numbers) in pages:
+                raise UnreadableError("it is too hard")
+            return LINES
+
+        return read
+
+    def test_one_that_cannot_be_recognised_is_told_and_the_others_are_read(self) -> None:
+        document = with_text(self.SCANS, engine=self.failing(2))
+        assert [page.text for page in document.pages] == ["is three months\nEnd", "", "is three months\nEnd"]
+        assert not any(page.is_scan for page in document.pages)
+        assert list(map(str, document.unread_pages)) == ["Page 2 of scan.tiff was not read: it is too hard."]
+        assert document.source.words(2) == ()
+
+    def test_none_that_can_be_read_is_an_error(self) -> None:
+        with pytest.raises(DocumentError, match=r"^No page of scan\.tiff could be read: it is too hard\.$"):
+            with_text(self.SCANS, engine=self.failing(1, 2, 3))
+
+    def test_one_whose_picture_is_damaged(self) -> None:
+        whole = tiff((90, 90), (90, 90), noise=50)
+        frames = Image.open(io.BytesIO(whole))
+        frames.seek(1)
+        (start,) = frames.tag_v2[273]  # where its packed pixels are
+        broken = whole[:start] + bytes(200) + whole[start + 200 :]
+        document = with_text(open_bytes(broken, "scan.tiff"), engine=lambda _: LINES)
+        assert [page.page for page in document.unread_pages] == [2]
+        assert document.page(2).unread == "it is damaged; get the file again"
+
+    def test_one_that_takes_too_long_to_draw_is_refused(self) -> None:
+        class Slow:
+            def picture(self, *_: int) -> bytes:
+                raise DocumentError("scan.tiff takes too much time or memory to read; give a simpler file.")
+
+        with pytest.raises(DocumentError, match="too much time"):
+            with_text(replace(self.SCANS, source=Slow()), engine=engine)  # type: ignore[arg-type]

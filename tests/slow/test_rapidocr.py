@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import io
-import socket
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from mistralet.documents import cite
+from mistralet.documents import cite, rapid_ocr_program
 from mistralet.documents.ocr import with_text
 from mistralet.documents.opening import open_bytes
+from mistralet.documents.rapid_ocr import RapidOcr
+from mistralet.documents.readers.unreadable import UnreadableError
+
+OFFLINE = """
+import runpy, socket
+
+def no_network(*_):
+    raise OSError("no network in this test")
+
+socket.socket.connect = no_network
+runpy.run_path({program!r}, run_name="__main__")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "offline.py"
+    path.write_text(OFFLINE.format(program=rapid_ocr_program.__file__))
+    monkeypatch.setattr(rapid_ocr_program, "__file__", str(path))
 
 
 def scan() -> bytes:
@@ -24,11 +44,7 @@ def scan() -> bytes:
     return file.getvalue()
 
 
-def test_a_scan_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_network(*_: object) -> None:
-        raise OSError("no network in this test")
-
-    monkeypatch.setattr(socket.socket, "connect", no_network)
+def test_a_scan_is_read() -> None:
     document = with_text(open_bytes(scan(), "scan.png"))
     page = document.page(1)
     assert not page.is_scan
@@ -43,3 +59,25 @@ def test_a_scan_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     # Drawn in pixels; a point is 1754 / 842 of them.
     assert box.top * 1754 / 842 == pytest.approx(280, abs=25)
     assert 400 < box.left * 1754 / 842 < 700
+
+
+def test_one_that_was_ended_reads_the_next() -> None:
+    with closing(RapidOcr(seconds=0.5)) as ocr:  # its models take longer
+        with pytest.raises(UnreadableError, match=r"longer than 0\.5 seconds"):
+            ocr(scan())
+        ocr.seconds = 120
+        assert next(text for _, text in ocr(scan())) == "Rental agreement"
+
+
+def test_a_page_of_small_print_fits_its_memory() -> None:
+    page = Image.new("RGB", (1414, 2000), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=18)
+    for row in range(70):
+        draw.text(
+            (80, 40 + 27 * row), f"{row}. The notice period is three months, and the rent 900 EUR.", "black", font
+        )
+    file = io.BytesIO()
+    page.save(file, "PNG")
+    with closing(RapidOcr()) as ocr:
+        assert len(ocr(file.getvalue())) >= 65

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mistralet.documents import Document, FlowEvent
     from mistralet.documents.extract import Extraction
     from mistralet.documents.extract_files import FileDone, RunResult
+    from mistralet.documents.rapid_ocr import RapidOcr
 
 
 def extract(
@@ -95,14 +96,16 @@ def _many(
 
     from mistralet.documents.extract_files import extract_files, work_of
     from mistralet.documents.journal import Journal
+    from mistralet.documents.rapid_ocr import RapidOcr
     from mistralet.documents.tables import write_table
 
+    engine = RapidOcr() if ocr else None
     with asked_model(model, url, kv_type) as chat:
         journal = Journal(output.with_name(f"{output.name}.journal"), work_of(form, chat.name), restart)
         with closing(journal):
             try:
-                run = extract_files(chat, paths, form, journal, max_tokens, retry_errors, _opener(ocr))
-                result = asyncio.run(show_flow(_without_files(run)))
+                run = extract_files(chat, paths, form, journal, max_tokens, retry_errors, _opener(engine))
+                result = asyncio.run(show_flow(_without_files(run, engine)))
             except KeyboardInterrupt:
                 messages.print("Stopped; the same command goes on where it was.", style="yellow")
                 raise
@@ -118,26 +121,31 @@ def _many(
 
 
 async def _without_files(
-    events: AsyncGenerator[FlowEvent | FileDone | RunResult, None],
+    events: AsyncGenerator[FlowEvent | FileDone | RunResult, None], engine: RapidOcr | None
 ) -> AsyncGenerator[FlowEvent | RunResult, None]:
-    """What a run tells but for its files, of which those that failed, or were not read as a whole, are shown."""
+    """What a run tells but for its files, of which those that failed, or were not read as a whole, are shown.
+
+    Args:
+        engine: is closed where the run ends, also by Ctrl-C: the threads that read with it end only then.
+    """
     from mistralet.documents import UnreadPage
     from mistralet.documents.extract_files import FileDone
 
-    async for event in events:
-        if not isinstance(event, FileDone):
-            yield event
-        elif "error" in event.record:
-            messages.print(event.record["error"], style="yellow", soft_wrap=True, markup=False)
-        else:
-            tell_unread([UnreadPage(**page) for page in event.record["unread_pages"]])
+    with nullcontext() if engine is None else closing(engine):
+        async for event in events:
+            if not isinstance(event, FileDone):
+                yield event
+            elif "error" in event.record:
+                messages.print(event.record["error"], style="yellow", soft_wrap=True, markup=False)
+            else:
+                tell_unread([UnreadPage(**page) for page in event.record["unread_pages"]])
 
 
-def _opener(ocr: bool) -> Callable[[Path], Document]:
+def _opener(engine: RapidOcr | None) -> Callable[[Path], Document]:
     from mistralet.documents.ocr import with_text
     from mistralet.documents.opening import open_document
 
-    return (lambda path: with_text(open_document(path))) if ocr else open_document
+    return open_document if engine is None else lambda path: with_text(open_document(path), engine=engine)
 
 
 def _show(result: Extraction) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -55,13 +55,14 @@ def opened_documents(paths: Sequence[Path], ocr: bool) -> list[Document]:
     """
     from mistralet.documents.ocr import with_text
     from mistralet.documents.opening import open_document
+    from mistralet.documents.rapid_ocr import RapidOcr
 
     documents = []
-    with progress_bar() as bar:
+    with progress_bar() as bar, closing(RapidOcr()) if ocr else nullcontext() as engine:
         task = bar.add_task("Opening files", total=len(paths))
         for path in paths:
             document = open_document(path)
-            documents.append(with_text(document) if ocr else document)
+            documents.append(with_text(document, engine=engine) if engine is not None else document)
             bar.advance(task)
     for document in documents:
         tell_unread(document.unread_pages)

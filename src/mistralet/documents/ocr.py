@@ -1,21 +1,27 @@
-"""The text of scanned pages, read by RapidOCR, whose models come in its wheel: for models that read no pictures."""
+"""The text of scanned pages, read by RapidOCR, whose models come in its wheel: for models that read no pictures.
+
+It runs in a process of its own (`rapid_ocr.py`): a stranger's scan can keep it busy for long, or crash it.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
 from mistralet.documents.document import Box, Document, Page, PageSource, Word
-from mistralet.errors import DocumentError
+from mistralet.documents.rapid_ocr import Line, RapidOcr
+from mistralet.documents.readers.unreadable import DAMAGED, UnreadableError
+from mistralet.errors import DocumentError, PageError
+
+__all__ = ["Engine", "Line", "with_text"]
 
 _SIDE = 2000  # pixels of a page's longer side: small print is still read
 _POINTS = 842  # of the longer side of a page whose size nobody tells: A4's
 
-Line = tuple[Box, str]  # a piece of text on one line; its place in pixels
-Engine = Callable[[bytes], Sequence[Line]]  # reads a PNG file
+# Reads a PNG file. Raises `UnreadableError` if it cannot: the end of a sentence that begins with the page.
+Engine = Callable[[bytes], Sequence[Line]]
 
 
 def with_text(
@@ -24,28 +30,51 @@ def with_text(
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     engine: Engine | None = None,
 ) -> Document:
-    """The document with text and words where a page is a scan.
+    """The document with text and words where a page is a scan. One whose text cannot be read is told as `unread`.
 
     Args:
         pages: numbers of those to read, if they are scans; None: all.
         progress: told of scans that are read, and of all.
-        engine: what reads a picture; None: RapidOCR.
+        engine: what reads a picture, such as a `RapidOcr` for several documents; None: one for this document.
 
     Raises:
-        DocumentError: RapidOCR is not installed.
+        DocumentError: RapidOCR is not installed, no page of the document could be read, or a picture of one takes too
+            much time or memory.
     """
     scans = [page for page in document.pages if page.is_scan and (pages is None or page.number in pages)]
     if not scans:
         return document
-    engine = engine or _rapidocr
-    read: dict[int, tuple[str, tuple[Word, ...]]] = {}
-    for done, page in enumerate(scans):
-        progress(done, len(scans))
-        picture = document.source.picture(page.number, _SIDE)
-        read[page.number] = _page(engine(picture), max(page.size or (_POINTS,)) / max(_size(picture)))
+    read: dict[int, _ReadPage] = {}
+    with nullcontext(engine) if engine is not None else closing(RapidOcr()) as reader:
+        for done, page in enumerate(scans):
+            progress(done, len(scans))
+            read[page.number] = _read(document, page, reader)
     progress(len(scans), len(scans))
-    words = {number: placed for number, (_, placed) in read.items()}
-    return replace(document, pages=[_with(page, read) for page in document.pages], source=_Read(document.source, words))
+    known = [read[page.number].page if page.number in read else page for page in document.pages]
+    if all(page.unread for page in known):
+        raise DocumentError(f"No page of {document.name} could be read: {known[0].unread}.")
+    words = {number: each.words for number, each in read.items()}
+    return replace(document, pages=known, source=_Read(document.source, words))
+
+
+@dataclass(frozen=True)
+class _ReadPage:
+    """A page that was a scan, and its words."""
+
+    page: Page
+    words: tuple[Word, ...] = ()
+
+
+def _read(document: Document, page: Page, engine: Engine) -> _ReadPage:
+    try:
+        picture = document.source.picture(page.number, _SIDE)
+        lines = engine(picture)
+    except PageError:
+        return _ReadPage(replace(page, is_scan=False, unread=DAMAGED))
+    except UnreadableError as error:
+        return _ReadPage(replace(page, is_scan=False, unread=str(error)))
+    text, words = _placed(lines, max(page.size or (_POINTS,)) / max(_size(picture)))
+    return _ReadPage(replace(page, text=text, is_scan=False), words)
 
 
 @dataclass(frozen=True)
@@ -65,11 +94,7 @@ class _Read:
         return self.source.marked(marks)
 
 
-def _with(page: Page, read: dict[int, tuple[str, tuple[Word, ...]]]) -> Page:
-    return replace(page, text=read[page.number][0], is_scan=False) if page.number in read else page
-
-
-def _page(lines: Sequence[Line], scale: float) -> tuple[str, tuple[Word, ...]]:
+def _placed(lines: Sequence[Line], scale: float) -> tuple[str, tuple[Word, ...]]:
     """Lines from top to bottom as text, and their words: each has the share of its line that its letters have.
 
     Args:
@@ -111,29 +136,3 @@ def _size(picture: bytes) -> tuple[int, int]:
     from PIL import Image
 
     return Image.open(io.BytesIO(picture)).size
-
-
-def _rapidocr(picture: bytes) -> list[Line]:
-    import numpy as np
-    from PIL import Image
-
-    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[:, :, ::-1]  # blue, green, red
-    found = _reader()(pixels)
-    if found.boxes is None:
-        return []
-    lines = []
-    for corners, text in zip(found.boxes.tolist(), found.txts, strict=True):
-        across, down = [corner[0] for corner in corners], [corner[1] for corner in corners]
-        lines.append((Box(min(across), min(down), max(across), max(down)), text))
-    return lines
-
-
-@cache
-def _reader() -> Any:
-    try:
-        from rapidocr import RapidOCR
-    except ImportError as error:
-        raise DocumentError(
-            "Reading scans needs RapidOCR; install it with pip install 'mistralet[ocr]', or take a model with vision."
-        ) from error
-    return RapidOCR(params={"Global.log_level": "critical"})

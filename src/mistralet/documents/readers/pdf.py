@@ -14,13 +14,12 @@ from typing import Any
 
 from mistralet.documents.document import Box, Page
 from mistralet.documents.readers.pdf_damage import has_damaged_content, has_damaged_picture
-from mistralet.documents.readers.unreadable import DamagedPageError, Limits, UnreadableError
+from mistralet.documents.readers.unreadable import DAMAGED, DamagedPageError, Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
 _FEWEST_LETTERS = 10  # of a page that is no scan, if there is a picture on it
 _FEW_LETTERS = 100  # such as a stamp on a scan, if a picture covers most of the page
 _COMPRESSION = 1  # of pictures, which are used at once: a fifth larger than the smallest, in two thirds of the time
-_DAMAGED = "it is damaged; get the file again"
 _YELLOW = (255, 214, 0, 110)  # red, green, blue, opacity
 _PARTS = 100  # of a point, in which PDFium is asked for places: it tells them as whole numbers
 # PDFium tells two things by this character, which no text has: that a hyphen parts a word at the end of a line (it then
@@ -47,7 +46,7 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
         except MemoryError:
             raise
         except Exception:  # libraries raise whatever they stumble over
-            page = Page(number, "", unread=_DAMAGED)
+            page = Page(number, "", unread=DAMAGED)
         characters += len(page.text)
         limits.check(0, characters)
         read.append(page)
@@ -62,7 +61,7 @@ def _read(document: Any, number: int) -> Page:
         is_scan = _is_scan(page, text)
         is_damaged = has_damaged_picture(page) if is_scan else not text and has_damaged_content(document, page, number)
         if is_damaged:
-            return Page(number, "", unread=_DAMAGED)
+            return Page(number, "", unread=DAMAGED)
         return Page(number, text, is_scan=is_scan, size=page.get_size())
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DAMAGED = "it is damaged; get the file again"  # see `Page.unread`
+
 
 class UnreadableError(Exception):
-    """Why a file is not read: the end of a sentence that begins with its name."""
+    """Why a file, or a page, is not read: the end of a sentence that begins with its name."""
 
 
 class DamagedPageError(UnreadableError):
