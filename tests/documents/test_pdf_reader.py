@@ -193,11 +193,27 @@ class TestDamagedPages:
         with pytest.raises(UnreadableError, match="more than 5 characters"):
             reader.pages(pdf("one", "two"), Limits(pages=5, characters=5))
 
-    @pytest.mark.parametrize("packed", [b"\x01 no packed data", zlib.compress(DRAWN)[:2] + b"\0\xff" * 15])
-    def test_one_whose_content_does_not_unpack(self, packed: bytes) -> None:
+    def packed(self, content: bytes, filters: bytes) -> bytes:
         before = b"<< /Length %d >>\nstream\n%b" % (len(self.DRAWN), self.DRAWN)
-        after = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b" % (len(packed), packed)
-        assert self.unread(pdf("one", "two").replace(before, after)) == [2]
+        after = b"<< /Length %d /Filter %b >>\nstream\n%b" % (len(content), filters, content)
+        return pdf("one", "two").replace(before, after)
+
+    @pytest.mark.parametrize(
+        ("content", "filters"),
+        [
+            (b"\x01 no packed data", b"/FlateDecode"),
+            (zlib.compress(DRAWN)[:2] + b"\0\xff" * 15, b"/FlateDecode"),
+            (base64.a85encode(b"\0\xff" * 15) + b"~>", b"[ /ASCII85Decode /FlateDecode ]"),
+            (base64.a85encode(b"\0\xff" * 15) + b"~>", b"/ASCII85Decode"),
+        ],
+    )
+    def test_one_whose_content_does_not_unpack(self, content: bytes, filters: bytes) -> None:
+        assert self.unread(self.packed(content, filters)) == [2]
+
+    def test_one_whose_content_is_no_stream(self) -> None:
+        data = pdf("one", "two")
+        start = data.rindex(b"stream\n", 0, data.index(b"(two)"))
+        assert self.unread(data[:start] + b"strewn\n" + data[start + 7 :]) == [2]
 
     def test_one_whose_content_is_noise(self) -> None:
         noise = bytes(range(128, 128 + len(self.DRAWN)))
@@ -208,10 +224,9 @@ class TestDamagedPages:
         assert self.unread(pdf("one", "two").replace(self.DRAWN, content.ljust(len(self.DRAWN)))) == []
 
     def test_an_empty_page_whose_content_is_packed_is_none(self) -> None:
-        packed = zlib.compress(b"q 1 0 0 1 0 0 cm Q")
-        before = b"<< /Length %d >>\nstream\n%b" % (len(self.DRAWN), self.DRAWN)
-        after = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b" % (len(packed), packed)
-        assert self.unread(pdf("one", "two").replace(before, after)) == []
+        empty = zlib.compress(b"q 1 0 0 1 0 0 cm Q")
+        assert self.unread(self.packed(empty, b"/FlateDecode")) == []
+        assert self.unread(self.packed(base64.a85encode(empty) + b"~>", b"[/ASCII85Decode /FlateDecode]")) == []
 
     @pytest.mark.parametrize("kept", [b"", b"\xff\xd8\xff\xe0"])
     def test_a_scan_whose_picture_is_damaged(self, kept: bytes) -> None:

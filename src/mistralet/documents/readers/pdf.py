@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any
 
 from mistralet.documents.document import Box, Page
-from mistralet.documents.readers.pdf_damage import has_damaged_content, has_damaged_picture
+from mistralet.documents.readers.pdf_damage import damaged_contents, has_damaged_picture
 from mistralet.documents.readers.unreadable import DAMAGED, DamagedPageError, Limits, UnreadableError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD in PDFium's fpdfview.h
@@ -50,6 +50,8 @@ def pages(data: bytes, limits: Limits) -> list[Page]:
         characters += len(page.text)
         limits.check(0, characters)
         read.append(page)
+    for number in damaged_contents(document, [page.number for page in read if not page.text and not page.unread]):
+        read[number - 1] = Page(number, "", unread=DAMAGED)
     if all(page.unread for page in read):
         raise UnreadableError("cannot be read on any page: it is damaged; get it again")
     return read
@@ -59,8 +61,7 @@ def _read(document: Any, number: int) -> Page:
     with _filled_page(document, number) as page, closing(page.get_textpage()) as textpage:
         text = _shown(_text(textpage))
         is_scan = _is_scan(page, text)
-        is_damaged = has_damaged_picture(page) if is_scan else not text and has_damaged_content(document, page, number)
-        if is_damaged:
+        if is_scan and has_damaged_picture(page):
             return Page(number, "", unread=DAMAGED)
         return Page(number, text, is_scan=is_scan, size=page.get_size())
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import re
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
 _DEPTH = 3  # of forms in forms in which pictures are looked for
 _DECODED_AT_ONCE = b"JPXDecode"  # a filter that PDFium undoes even to tell what is in it: a quarter of a second a page
 _MOST = 1 << 20  # bytes of a page that are looked at; its content stands before its fonts and pictures
+_SECONDS = 5.0  # that all pages of a file may take: some bring pictures that PDFium packs before it writes a page
 _HEAD = 4096  # bytes of a content in which noise is found
 _CONTENTS = re.compile(rb"/Contents[ \[]*((?:\d+ 0 R ?)+)")  # as PDFium writes it
+_FILTERS = re.compile(rb"/Filter ?(\[[^\]]*\]|/\w+)")
 _NOISE = re.compile(rb"[^\t\n\f\r -~]")
 
 
@@ -29,13 +33,27 @@ def has_damaged_picture(page: Any) -> bool:
     return there
 
 
-def has_damaged_content(document: Any, page: Any, number: int) -> bool:
-    """Whether a page without a text has no other objects either, though its content says something."""
+def damaged_contents(document: Any, numbers: Iterable[int]) -> list[int]:
+    """Those of some pages, by their numbers, on which PDFium found nothing, though their content says something."""
+    end = time.monotonic() + _SECONDS
+    return [number for number in numbers if time.monotonic() < end and _has_damaged_content(document, number)]
+
+
+def _has_damaged_content(document: Any, number: int) -> bool:
+    import pypdfium2
     from pypdfium2 import raw
 
-    if raw.FPDFPage_CountObjects(page):
-        return False
-    return any(_is_noise(head, data) for head, data in _contents(_written(document, number)))
+    try:
+        with closing(document[number - 1]) as page:
+            if raw.FPDFPage_CountObjects(page):
+                return False
+        file = _written(document, number)
+    except pypdfium2.PdfiumError:
+        return True
+    streams = _contents(file)
+    if None in streams:
+        return len(file) < _MOST  # else it stands behind what was looked at
+    return any(_is_noise(*stream) for stream in streams if stream is not None)
 
 
 def _is_damaged(page: Any, picture: Any) -> bool:
@@ -74,22 +92,38 @@ def _written(document: Any, number: int) -> bytes:
     return bytes(written)
 
 
-def _contents(file: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """What a page consists of: what is told of each stream, and its bytes."""
+def _contents(file: bytes) -> list[tuple[bytes, bytes] | None]:
+    """What a page consists of: what is told of each stream, and its bytes; None for an object that is no stream."""
     found = _CONTENTS.search(file)
+    streams: list[tuple[bytes, bytes] | None] = []
     for number in re.findall(rb"(\d+) 0 R", found[1] if found else b""):
-        stream = re.search(rb"\n%b 0 obj\r\n<<(.*?)>>stream\r\n(.*?)\r\nendstream" % number, file, re.DOTALL)
-        if stream:
-            yield stream[1], stream[2]
+        stream = re.search(
+            rb"\n%b 0 obj\r\n<<((?:(?!endobj).)*?)>>stream\r\n(.*?)\r\nendstream" % number, file, re.DOTALL
+        )
+        streams.append(stream and (stream[1], stream[2]))
+    return streams
 
 
 def _is_noise(head: bytes, data: bytes) -> bool:
     """Whether a stream does not unpack, or is no content of a page: that is ASCII but for its texts."""
-    if b"/Filter" in head:
-        if b"/Filter/FlateDecode" not in head:
+    filters = _FILTERS.search(head)
+    for name in re.findall(rb"/(\w+)", filters[1] if filters else b""):
+        unpack = _UNPACK.get(name)
+        if unpack is None:
             return False
         try:
-            data = zlib.decompressobj().decompress(data, _HEAD)
-        except zlib.error:
+            data = unpack(data)
+        except (ValueError, zlib.error):
             return True
     return bool(_NOISE.search(data[:_HEAD]))
+
+
+def _from_ascii(data: bytes) -> bytes:
+    return base64.a85decode(data.partition(b"~>")[0][:_HEAD])
+
+
+def _inflated(data: bytes) -> bytes:
+    return zlib.decompressobj().decompress(data, _HEAD)
+
+
+_UNPACK: dict[bytes, Callable[[bytes], bytes]] = {b"ASCII85Decode": _from_ascii, b"FlateDecode": _inflated}
