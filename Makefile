@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test unit slow conformance chaos lint types web web-check clean
+.PHONY: demo test unit slow gpu conformance chaos lint types web web-check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/mistralet demo
@@ -17,6 +17,10 @@ unit: $(VENV)/.installed-test
 # RapidOCR itself on pictures of text, and a model of meanings on sentences; 250 MB of packages.
 slow: $(VENV)/.installed-slow
 	$(BIN)/pytest tests/slow
+
+# What only a machine with a GPU can show; PyTorch must be its build for CUDA.
+gpu: $(VENV)/.installed-test
+	$(BIN)/pytest tests/gpu
 
 # Other people's clients against a running server; about a minute and 200 MB of packages.
 conformance: $(VENV)/.installed-conformance

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mistralet.config import ModelConfig, part_of, tensor_shapes
+from mistralet.engine.load import lay_together
 from mistralet.model import MistralSmall
 from mistralet.model.layers import Linear, Weight
 from mistralet.quant import Encoding, ScaledTensor
@@ -21,7 +22,7 @@ _BYTES = {"bf16": Fraction(2), "fp8": Fraction(1), "int4": Fraction(1, 2) + Frac
 
 
 def random_text(config: ModelConfig, name: str, device: torch.device) -> MistralSmall:
-    """The text decoder: matrices of its layers in a format, the rest in bfloat16."""
+    """The text decoder as it is loaded to a GPU: matrices of its layers in a format, the rest in bfloat16."""
     model = MistralSmall(replace(config, vision=None))
     model.dtype = torch.bfloat16
     for path, module in model.named_modules():
@@ -31,6 +32,7 @@ def random_text(config: ModelConfig, name: str, device: torch.device) -> Mistral
                 module.set_weight(random_scaled(name, shape[0], shape[1], device))
             else:
                 module.set_weight(random_dense(shape, device))
+    lay_together(model)
     return model
 
 

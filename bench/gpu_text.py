@@ -15,6 +15,7 @@ from bench.gpu_card import Card, seconds
 from bench.report import Row
 from bench.synthetic import WHOLE
 from mistralet.config import KVType, ModelConfig
+from mistralet.engine.model_runner import ModelRunner
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.model.layers import Linear
 from mistralet.ops import BLOCK_SIZE, PagedBatch, Span, blocks_for
@@ -81,11 +82,12 @@ def decode_step(model: MistralSmall, context: int, batch: int) -> Callable[[], T
         Span(1, context, torch.arange(row * blocks, (row + 1) * blocks, dtype=torch.int32)) for row in range(batch)
     ]
     ids = torch.randint(0, model.config.vocab_size, (batch,))
+    runner = ModelRunner(model, cache)
 
     @torch.inference_mode()
     def step() -> Tensor:
         # A new batch for each step, as the engine makes one: what it works out of it is part of the step.
-        hidden = model(ForwardBatch(ids, PagedBatch(spans)), cache)
+        hidden = runner(ForwardBatch(ids, PagedBatch(spans)))
         return model.logits(hidden).argmax(-1)
 
     return step

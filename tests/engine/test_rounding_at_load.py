@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mistralet.checkpoint import Checkpoint, open_checkpoint
 from mistralet.config import KVType, Rounding
-from mistralet.engine.load import load_weights, rounded
+from mistralet.engine.load import _each, load_weights, rounded
 from mistralet.errors import UsageError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.native import kernels
@@ -74,6 +74,13 @@ def test_progress_is_told(checkpoint: Checkpoint) -> None:
     load_weights(rounded(checkpoint, Rounding.INT4), CPU, progress=lambda *each: told.append(each))
     assert told[-1] == (checkpoint.nbytes, checkpoint.nbytes)
     assert told == sorted(told)
+
+
+def test_weights_come_in_order_from_several_threads() -> None:
+    names = [str(number) for number in range(50)]
+    assert dict(_each(int, names, at_once=3)) == {str(number): number for number in range(50)}
+    with pytest.raises(ValueError, match="invalid literal"):
+        dict(_each(int, [*names, "none", *names], at_once=3))
 
 
 @pytest.fixture(scope="module")

@@ -43,3 +43,12 @@ def test_rows_without_whole_groups(columns: int) -> None:
 def test_constant_rows_stay(rounding: Rounding) -> None:
     weight = torch.tensor([[0.0] * 64, [0.5] * 64, [-3.0] * 64])
     torch.testing.assert_close(round_weight(weight, rounding).dequantize(), weight, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_a_large_matrix_is_rounded_in_parts(rounding: Rounding, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = round_weight(WEIGHT, rounding)
+    monkeypatch.setattr("mistralet.quant.rounding._TILE_WEIGHTS", 5 * 256)
+    parts = round_weight(WEIGHT, rounding)
+    assert parts.scales.shape == whole.scales.shape
+    assert torch.equal(parts.dequantize(), whole.dequantize())

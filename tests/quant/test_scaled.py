@@ -118,3 +118,21 @@ def test_blocks_hold_the_same_weights(encoding: Encoding, has_offsets: bool, nam
 )
 def test_what_has_no_blocks(encoding: Encoding, group: int, has_offsets: bool) -> None:
     assert block_format_of(random_scaled(encoding, group, has_offsets)[0]) is None
+
+
+def test_scales_in_half_precision() -> None:
+    matrix, weights = random_scaled(Encoding.INT4, has_offsets=True)
+    half = matrix.with_half_scales()
+    assert half.offsets is not None
+    assert (half.scales.dtype, half.offsets.dtype) == (torch.float16, torch.float16)
+    torch.testing.assert_close(half.dequantize(), weights, rtol=0, atol=1e-3 * float(weights.abs().max()))
+
+
+@pytest.mark.parametrize("extreme", [1e5, 1e-6, -1e-6])
+def test_scales_out_of_its_range_stay(extreme: float) -> None:
+    matrix, _ = random_scaled(Encoding.INT8, has_offsets=True)
+    assert matrix.offsets is not None
+    matrix.offsets[0, 0] = 0
+    assert matrix.with_half_scales().scales.dtype == torch.float16
+    matrix.offsets[0, 0] = extreme
+    assert matrix.with_half_scales() is matrix

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -34,7 +37,12 @@ from mistralet.quant import (
 )
 from mistralet.tokenizer import Tokenizer, tokenizer_from_folder, tokenizer_from_gguf
 
+Made = TypeVar("Made")
+
 _EMBEDDING = "tok_embeddings.weight"
+_CPU = torch.device("cpu")
+# Matrices on their way to a GPU at once: while some come from the disk, others go over the bus.
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,13 @@ def load(
     check(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     if rounding is not None:
-        checkpoint = rounded(checkpoint, rounding)
+        checkpoint = rounded(checkpoint, rounding, torch.device(device))
     model = load_weights(checkpoint, torch.device(device), progress=progress, round_vision=round_vision, shard=shard)
     return LoadedModel(checkpoint, model, tokenizer, rounding)
 
 
-def rounded(checkpoint: Checkpoint, rounding: Rounding) -> Checkpoint:
-    """A checkpoint whose float matrices are rounded as they are read: one at a time, so that no more is in memory.
+def rounded(checkpoint: Checkpoint, rounding: Rounding, device: torch.device = _CPU) -> Checkpoint:
+    """A checkpoint whose float matrices are rounded on a device as they are read, a few at a time.
 
     Those of the decoder's layers, as in published FP8 and 4-bit checkpoints: embedding, output and vision stay as they
     are.
@@ -99,7 +107,7 @@ def rounded(checkpoint: Checkpoint, rounding: Rounding) -> Checkpoint:
     def read(tensor: StoredTensor) -> Tensor | QuantizedTensor | ScaledTensor:
         weight = checkpoint.read_stored(tensor)
         if _is_layer_matrix(tensor) and isinstance(weight, Tensor):
-            return round_weight(weight, rounding)
+            return round_weight(weight.to(device), rounding)
         return weight
 
     return replace(checkpoint, read_stored=read)
@@ -157,11 +165,15 @@ def load_weights(
         packed |= packed_matrices(checkpoint, vision, progress, rounded=round_vision)
     # An embedding is looked up row by row, as it lies; only as an output matrix it is packed.
     tied_output = packed.pop(_EMBEDDING, None)
-    done = 0
-    for name, stored in checkpoint.tensors.items():
+
+    def prepared(name: str) -> Tensor | QuantizedTensor | ScaledTensor | PackedTensor:
         packs = native and isinstance(modules[name], Linear)
-        modules[name].set_weight(packed.get(name) or _prepared(checkpoint.read(name), model.dtype, device, packs))
-        done += stored.nbytes
+        return packed.get(name) or _prepared(checkpoint.read(name), model.dtype, device, packs)
+
+    done = 0
+    for name, weight in _each(prepared, checkpoint.tensors, 1 if device.type == "cpu" else _READERS):
+        modules[name].set_weight(weight)
+        done += checkpoint.tensors[name].nbytes
         if progress is not None and checkpoint.format != "gguf":
             progress(done, checkpoint.nbytes)
     if checkpoint.config.tie_word_embeddings:
@@ -183,6 +195,15 @@ def lay_together(model: MistralSmall) -> None:
             linear.set_weight(weight)
 
 
+def _each(function: Callable[[str], Made], names: Iterable[str], at_once: int) -> Iterator[tuple[str, Made]]:
+    """What a function makes of each name, in their order, by so many threads."""
+    if at_once == 1:
+        yield from ((name, function(name)) for name in names)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        yield from zip(names, pool.map(function, names), strict=True)
+
+
 def _activation_dtype(checkpoint: Checkpoint, device: torch.device) -> torch.dtype:
     dtypes = {tensor.dtype for tensor in checkpoint.tensors.values()} - {*SCALED_DTYPES}
     return torch.bfloat16 if device.type == "cuda" or dtypes == {"BF16"} else torch.float32
@@ -199,5 +220,5 @@ def _prepared(
     if packs and isinstance(weight, QuantizedTensor):
         return pack(weight)
     if isinstance(weight, QuantizedTensor) and device.type == "cuda":
-        return scaled(weight).to(device)
+        return scaled(weight.to(device)).with_half_scales()
     return weight.to(device)

@@ -6,21 +6,25 @@ import torch
 from torch import Tensor
 
 from mistralet.config import Rounding
-from mistralet.quant.scaled import Encoding, ScaledTensor, pack_half_bytes
+from mistralet.quant.scaled import Encoding, ScaledTensor, join_rows, pack_half_bytes
 
 _LARGEST_FP8 = 448.0
 _INT4_GROUP = 64  # weights: with a float16 scale and offset for each, 4.5 bits a weight
 # Ranges that are tried for a group, as shares of the whole: cutting the largest weights may leave less error in all.
 _SHARES = (1.0, 0.95, 0.9, 0.85, 0.8)
+# Weights that are rounded at once: what is worked with takes some 50 bytes for each.
+_TILE_WEIGHTS = 1 << 24
 
 
 def round_weight(weight: Tensor, rounding: Rounding) -> ScaledTensor:
     """A float matrix `[rows, columns]`, rounded.
 
     FP8 has a scale for each row, as compressed-tensors' FP8-dynamic checkpoints (SPEC 2.4); int4 a scale and an offset
-    for each 64 weights, or fewer where a row has no whole groups of them.
+    for each 64 weights, or fewer where a row has no whole groups of them. It is done where the matrix is.
     """
-    return _to_fp8(weight) if rounding is Rounding.FP8 else _to_int4(weight)
+    to_codes = _to_fp8 if rounding is Rounding.FP8 else _to_int4
+    tiles = [to_codes(tile) for tile in weight.split(max(1, _TILE_WEIGHTS // weight.shape[1]))]
+    return tiles[0] if len(tiles) == 1 else join_rows(tiles)
 
 
 def _to_fp8(weight: Tensor) -> ScaledTensor:

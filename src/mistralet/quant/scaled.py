@@ -6,6 +6,7 @@ formats of safetensors checkpoints have this form, and all of GGUF's can be brou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -114,6 +115,17 @@ class ScaledTensor:
             offsets=None if self.offsets is None else self.offsets[:, groups].contiguous(),
         )
 
+    def with_half_scales(self) -> ScaledTensor:
+        """The same with scales and offsets in float16, if all are within its range, where it is exact to 0.05 %."""
+        parts = [part for part in (self.scales, self.offsets) if part is not None]
+        limits = torch.finfo(torch.float16)
+        for part in parts:
+            sizes = part.abs()
+            if not bool(((sizes <= limits.max) & ((sizes >= limits.tiny) | (sizes == 0))).all()):
+                return self
+        offsets = None if self.offsets is None else self.offsets.to(torch.float16)
+        return replace(self, scales=self.scales.to(torch.float16), offsets=offsets)
+
     def in_stored_order(self) -> ScaledTensor:
         """The same columns in the order of the codes; `x[:, order]` goes with it."""
         return replace(self, order=None)
@@ -154,6 +166,18 @@ def scaled(weight: QuantizedTensor) -> ScaledTensor:
         base = 8 * scales if offsets is None else offsets + 8 * scales
         return ScaledTensor(Encoding.INT4, pack_half_bytes(codes), scales, base)
     return ScaledTensor(Encoding.INT8, codes, scales, offsets)
+
+
+def join_rows(parts: Sequence[ScaledTensor]) -> ScaledTensor:
+    """Matrices of one kind, one below the other."""
+    offsets = [part.offsets for part in parts if part.offsets is not None]
+    return replace(
+        parts[0],
+        # As bytes, since not every device joins float8.
+        codes=torch.cat([part.codes.view(torch.uint8) for part in parts]).view(parts[0].codes.dtype),
+        scales=torch.cat([part.scales for part in parts]),
+        offsets=torch.cat(offsets) if offsets else None,
+    )
 
 
 def pack_half_bytes(numbers: Tensor) -> Tensor:
