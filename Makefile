@@ -14,7 +14,7 @@ test: lint types unit
 unit: $(VENV)/.installed-test
 	$(BIN)/pytest --numprocesses 2
 
-# RapidOCR itself on pictures of text, and a model of meanings on sentences; 250 MB of packages.
+# RapidOCR itself, a model of meanings, GPU kernels compiled for cards that are not there; 250 MB of packages.
 slow: $(VENV)/.installed-slow
 	$(BIN)/pytest tests/slow
 

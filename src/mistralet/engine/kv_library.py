@@ -102,7 +102,7 @@ class KVLibrary:
             first = max(section * SECTION_BLOCKS, done // BLOCK_SIZE)
             targets = blocks[first : (section + 1) * SECTION_BLOCKS]
             for target, stored in zip(_tensors(cache), tensors, strict=True):
-                target[list(targets)] = stored[SECTION_BLOCKS - len(targets) :]
+                target[list(targets)] = stored[SECTION_BLOCKS - len(targets) :].to(target.device)
             done = (section + 1) * SECTION
         return done
 
@@ -199,7 +199,7 @@ class KVLibrary:
 
     def _write(self, path: Path, tensors: list[Tensor], used: int) -> None:
         try:
-            body = b"".join(tensor.contiguous().view(torch.uint8).numpy().tobytes() for tensor in tensors)
+            body = b"".join(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes() for tensor in tensors)
             facts = _header_of(path.stem, tensors, len(body))
             header = json.dumps(facts | {"model": self.model, "sha256": hashlib.sha256(body).hexdigest()})
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoin
 from mistralet.checkpoint.base import FLOAT_DTYPES, SCALED_DTYPES
 from mistralet.checkpoint.sharding import sharded
 from mistralet.config import Rounding, part_of
+from mistralet.engine.device import AUTO, choose_device
 from mistralet.engine.packed_file import Progress, packed_matrices
 from mistralet.errors import UsageError
 from mistralet.files import file_states
@@ -54,6 +55,11 @@ class LoadedModel:
     tokenizer: Tokenizer
     rounding: Rounding | None = None  # what was rounded while it was loaded
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.model.norm.weight.device
+
     @cached_property
     def identity(self) -> str:
         """A name that no other model, and no other state of this one's files, has."""
@@ -63,7 +69,7 @@ class LoadedModel:
 
 def load(
     path: Path,
-    device: str = "cpu",
+    device: str = AUTO,
     progress: Progress | None = None,
     round_vision: bool = True,
     rounding: Rounding | None = None,
@@ -75,6 +81,7 @@ def load(
     and stay memory-mapped otherwise.
 
     Args:
+        device: see `choose_device`.
         progress: see `load_weights`.
         round_vision: see `load_weights`; False computes pictures in float32, at half the speed.
         rounding: what the text decoder's matrices are rounded to if they are float; see `rounded`.
@@ -82,13 +89,17 @@ def load(
 
     Raises:
         ConfigError, CheckpointError, TokenizerError: what is missing, damaged or contradictory.
+        UsageError: there is no such device, or what is to be rounded is quantised already.
     """
     checkpoint = open_checkpoint(path)
     check(checkpoint)
+    place = choose_device(device, checkpoint, rounding, shard.size)
+    if place.type == "cuda":
+        torch.cuda.set_device(place)  # which kernels are launched on
     tokenizer = load_tokenizer(checkpoint)
     if rounding is not None:
-        checkpoint = rounded(checkpoint, rounding, torch.device(device))
-    model = load_weights(checkpoint, torch.device(device), progress=progress, round_vision=round_vision, shard=shard)
+        checkpoint = rounded(checkpoint, rounding, place)
+    model = load_weights(checkpoint, place, progress=progress, round_vision=round_vision, shard=shard)
     return LoadedModel(checkpoint, model, tokenizer, rounding)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from mistralet.checkpoint import open_checkpoint
 from mistralet.config import Rounding
+from mistralet.engine.device import AUTO, choose_device
 from mistralet.engine.engine import Engine
 from mistralet.engine.kv_library import KVLibrary
 from mistralet.engine.load import load
@@ -25,7 +26,7 @@ class LoadSpec:
     """A model, and how it is to run. Called, it loads the model."""
 
     path: Path
-    device: str = "cpu"
+    device: str = AUTO  # see `choose_device`
     options: EngineOptions = field(default_factory=EngineOptions)
     draft: Path | None = None  # a model that guesses tokens ahead
     rounding: Rounding | None = None  # what float matrices are rounded to while they are loaded
@@ -48,7 +49,7 @@ class LoadSpec:
             loaded.tokenizer,
             self.options,
             name=loaded.identity,
-            draft_model=load(self.draft, self.device).model if self.draft else None,
+            draft_model=load(self.draft, str(loaded.device)).model if self.draft else None,
             library=KVLibrary(max_bytes=self.library_bytes, model=self.path.name) if self.library_bytes else None,
         )
 
@@ -57,12 +58,14 @@ class LoadSpec:
             what = "a draft model" if self.draft else "prompts on disk"
             raise UsageError(f"A model in several processes goes without {what}; leave out one of both.")
         # Before anything is started: what cannot be split is refused at once.
-        shard_config(open_checkpoint(self.path).config, self.tensor_parallel)
-        facts = {"path": str(self.path), "device": self.device, "rounding": self.rounding}
+        checkpoint = open_checkpoint(self.path)
+        shard_config(checkpoint.config, self.tensor_parallel)
+        kind = choose_device(self.device, checkpoint, self.rounding, self.tensor_parallel).type
+        facts = {"path": str(self.path), "device": kind, "rounding": self.rounding}
         with ExitStack() as stack:
             followers = Followers(facts, self.tensor_parallel)
             stack.callback(followers.close)
-            device = torch.device(f"{self.device}:0" if self.device == "cuda" else self.device)
+            device = torch.device("cuda:0" if kind == "cuda" else "cpu")
             torch.set_num_threads(max(1, torch.get_num_threads() // self.tensor_parallel))
             shard = stack.enter_context(joined_group(0, self.tensor_parallel, followers.port, device))
             loaded = load(self.path, str(device), progress, rounding=self.rounding, shard=shard)

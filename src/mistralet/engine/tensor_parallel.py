@@ -75,6 +75,8 @@ def joined_group(rank: int, size: int, port: int, device: torch.device) -> Itera
     if dist.is_initialized():
         raise UsageError("A process can have a part of one model at a time; close the other engine first.")
     backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # or all processes would talk through the first GPU
     try:
         dist.init_process_group(
             backend, init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size, timeout=_LONGEST_START

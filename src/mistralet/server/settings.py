@@ -69,7 +69,7 @@ class Settings:
     grace_seconds: float = _setting(30.0, "that requests get to end when the server is told to", least=0)
 
     quantization: Rounding | None = _setting(None, "round float weights while they are loaded, to fp8 or int4")
-    device: str = _setting("cpu", "where the model runs: cpu, or cuda for an NVIDIA GPU")
+    device: str = _setting("auto", "where the model runs: a GPU that holds it, else the CPU; or cpu, or cuda")
     tensor_parallel: int = _setting(1, "processes, each on a GPU of its own, that have the model together", least=1)
     kv_type: KVType | None = _setting(None, "how keys and values of past tokens are stored; none: 16 bits")
     kv_tokens: int | None = _setting(None, "that the cache holds in all; none: by the memory there is", least=1)
