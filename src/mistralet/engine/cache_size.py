@@ -13,6 +13,8 @@ from mistralet.ops import BLOCK_SIZE, blocks_for
 
 # A context that is always tried: where even that is too much, the system may still find room.
 _LEAST_CONTEXT = 4096
+# Beside weights and cache on a GPU: activations of a long prompt's step, a matrix turned into floats, recorded steps.
+_GPU_HEADROOM = 2 << 30
 # More would rarely be found again.
 _CONTEXTS = 4
 
@@ -33,6 +35,6 @@ def _free_bytes(model: MistralSmall) -> int:
     device = model.norm.weight.device
     if device.type == "cuda":
         free: int = torch.cuda.mem_get_info(device)[0]
-        return free - HEADROOM
+        return free - _GPU_HEADROOM
     weights = {id(module.weight): module.weight.nbytes for module in model.modules() if isinstance(module, Weight)}
     return ram().nbytes - sum(weights.values()) - HEADROOM

@@ -48,9 +48,14 @@ def bytes_of(weight: ScaledTensor) -> Tensor:
 
 def encoding_name(weight: ScaledTensor) -> str:
     """How the kernels read the codes on the device they are on."""
-    if weight.encoding is Encoding.FP8 and weight.codes.is_cuda:
-        return "fp8" if torch.cuda.get_device_capability(weight.device) >= (8, 9) else "fp8_by_bits"
+    if weight.encoding is Encoding.FP8 and weight.codes.is_cuda and not has_capability(weight.device, 8, 9):
+        return "fp8_by_bits"
     return weight.encoding.value
+
+
+def has_capability(device: torch.device, major: int, minor: int) -> bool:
+    """Whether a GPU is an NVIDIA one of that generation or later; AMD's, which PyTorch calls so, too, are not."""
+    return torch.version.cuda is not None and torch.cuda.get_device_capability(device) >= (major, minor)
 
 
 @cache

@@ -7,6 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from mistralet.ops.triton.codes import has_capability
 from mistralet.quant import Encoding, ScaledTensor
 
 _LARGEST = 448.0  # of float8 e4m3fn
@@ -49,7 +50,7 @@ def multiplies_float8(x: Tensor, weight: ScaledTensor) -> bool:
         and all(size % _MULTIPLE == 0 for size in weight.shape)
         and x.dtype == torch.bfloat16
         and x.is_cuda
-        and torch.cuda.get_device_capability(x.device) >= (9, 0)
+        and has_capability(x.device, 9, 0)
     )
 
 
