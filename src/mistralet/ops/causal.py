@@ -29,7 +29,7 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     Returns:
         Like `query`.
     """
-    flash = _flash_attention(query.device) if query.is_cuda and query.element_size() == 2 else None
+    flash = _flash_attention(query.device) if query.element_size() == 2 else None
     if flash is not None:
         attended = flash(query[None], keys.transpose(0, 1)[None], values.transpose(0, 1)[None], causal=True)
         # Some of its releases give the logarithms of the sums, too.
@@ -52,6 +52,8 @@ def causal_attention(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 @cache
 def _flash_attention(device: torch.device) -> Callable[..., Any] | None:
+    if device.type != "cuda":
+        return None
     major, _ = torch.cuda.get_device_capability(device)
     for name, (oldest, newest) in _FLASH_PACKAGES:
         if oldest <= major <= newest and importlib.util.find_spec(name) is not None:
