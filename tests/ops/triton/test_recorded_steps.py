@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from mistralet.config import KVType, Rounding
-from mistralet.engine.load import lay_together, load_weights, rounded
+from mistralet.config import KVType
+from mistralet.engine.load import lay_together, load_weights
 from mistralet.engine.model_runner import ModelRunner, RecordedStep
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import PagedBatch, Span, blocks_for
@@ -17,15 +18,13 @@ from support.random_models import TEXT, checkpoint_of, random_weights
 
 triton = pytest.importorskip("mistralet.ops.triton")
 CPU = torch.device("cpu")
+CONFIG = replace(TEXT, num_hidden_layers=1, vocab_size=64)  # the interpreter is slow
 BLOCKS = 6
 
 
-@pytest.fixture(params=[None, Rounding.INT4])
-def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MistralSmall:
-    checkpoint = checkpoint_of(TEXT, random_weights(TEXT))
-    if request.param is not None:
-        checkpoint = rounded(checkpoint, request.param)
-    model = load_weights(checkpoint, CPU, use_native=False)
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> MistralSmall:
+    model = load_weights(checkpoint_of(CONFIG, random_weights(CONFIG)), CPU, use_native=False)
     monkeypatch.setattr("mistralet.native.kernels", None)
     for name in ("linear", "attention", "norm", "activation", "blocks"):
         module = importlib.import_module(f"mistralet.ops.{name}")
