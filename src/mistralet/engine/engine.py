@@ -18,7 +18,8 @@ from mistralet.engine.block_pool import BlockPool
 from mistralet.engine.constraint import ConstraintCompiler, Matcher
 from mistralet.engine.drawing import Drawing
 from mistralet.engine.events import Event, EventKind, Listener
-from mistralet.engine.kv_library import SHORTEST, KVLibrary, library_root
+from mistralet.engine.kept_prompts import KeptPrompts
+from mistralet.engine.kv_library import KVLibrary, library_root
 from mistralet.engine.model_runner import ModelRunner
 from mistralet.engine.options import EngineOptions
 from mistralet.engine.pace import Pace
@@ -72,7 +73,8 @@ class Engine:
         self.library = library
         self.pool = BlockPool(self.cache.blocks, library_root(name, self.cache))
         self.drafter = self._new_drafter(options, draft_model)
-        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self._restore)
+        self.prompts = KeptPrompts(library, self.cache)
+        self.scheduler = Scheduler(self.pool, options.max_sequences, self._copy_block, self.prompts.restore)
         self.batches = BatchBuilder(model)
         self.runner = ModelRunner(model, self.cache)
         self.drawing = Drawing(model.config.vocab_size)
@@ -325,7 +327,7 @@ class Engine:
         if not added:
             return
         if not stats.output_tokens:
-            self._keep(sequence)
+            self.prompts.keep(sequence)
             stats.time_to_first_token = now - sequence.arrived
             self._tell("first_token", sequence, seconds=stats.time_to_first_token)
         stats.output_tokens += added
@@ -350,23 +352,6 @@ class Engine:
         self.model.shard.lead("copy_block", source, target)
         self.cache.copy_block(source, target)
         self.drafter.copy_block(source, target)
-
-    def _restore(self, sequence: Sequence) -> int:
-        """Take from the library what it has of a prompt; how many tokens are in the cache now."""
-        if self.library is None or not sequence.reusable:
-            return sequence.computed
-        digests = sequence.digests[: (len(sequence.ids) - 1) // BLOCK_SIZE]  # the last token runs in any case
-        end = self.library.length(digests, sequence.computed)
-        blocks = [block.index for block in sequence.blocks]
-        return self.library.load(digests, sequence.computed, end, self.cache, blocks)
-
-    def _keep(self, sequence: Sequence) -> None:
-        """Put a prompt that was just read into the library, if it is long or to be kept under a name."""
-        name = sequence.request.keep_as
-        if self.library is None or (sequence.prompt_length < SHORTEST and name is None):
-            return
-        digests = sequence.digests[: sequence.prompt_length // BLOCK_SIZE]
-        self.library.save(digests, self.cache, [block.index for block in sequence.blocks], name)
 
     def _new_drafter(self, options: EngineOptions, model: MistralSmall | None) -> Drafter:
         if model is not None:
