@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence as ListOf
 
 from mistralet.engine.constraint import Matcher
 from mistralet.engine.repetition import RepetitionWatchdog
 from mistralet.engine.request import FinishReason
-from mistralet.engine.sampling import SamplingParams, StopStrings
+from mistralet.engine.sampling import Sampled, SamplingParams, StopStrings
 from mistralet.errors import ConstraintError
 from mistralet.tokenizer import StreamDecoder, Tokenizer
 
@@ -40,6 +41,17 @@ class Answer:
     def stop_string(self) -> str | None:
         """The stop string that ended it."""
         return None if self._stop_strings is None else self._stop_strings.matched
+
+    def take(self, drawn: ListOf[Sampled]) -> tuple[list[int], str]:
+        """Add tokens, until one ends the answer; those that were added, and the text that may be shown now."""
+        before = len(self.token_ids)
+        text = ""
+        for sampled in drawn:
+            text += self.push(sampled.token) if sampled.problem is None else self.fail(sampled.problem)
+            # Where a bias begins, what was guessed right without it is worth nothing.
+            if self.finish_reason is not None or self.bias:
+                break
+        return self.token_ids[before:], text
 
     def push(self, token: int) -> str:
         """Add a token; the text that may be shown now. The last one sets `finish_reason`.

@@ -26,13 +26,13 @@ from mistralet.engine.pace import Pace
 from mistralet.engine.pooling import pool_prompts
 from mistralet.engine.prompt_scores import score_prompts
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
-from mistralet.engine.request import Completion, Request, StepOutput
+from mistralet.engine.request import Completion, Request, StepOutput, check_prompt
 from mistralet.engine.sampling import Sampled, SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
 from mistralet.engine.tensor_parallel import new_cache
-from mistralet.errors import ConstraintError, EngineError, PromptError, UsageError
+from mistralet.errors import ConstraintError, EngineError, UsageError
 from mistralet.model import MistralSmall
 from mistralet.ops import BLOCK_SIZE
 from mistralet.tokenizer import Tokenizer
@@ -100,21 +100,8 @@ class Engine:
             PromptError: the prompt is empty, or leaves no room in the context or in the cache.
             UsageError: a request of that id runs already.
         """
-        vocab_size = self.model.config.vocab_size
-        length, room = len(request.prompt.ids), self.pool.size * BLOCK_SIZE
-        if not length:
-            raise PromptError("The prompt is empty; say something.")
-        if length >= self.context:
-            raise PromptError(
-                f"The prompt has {length} tokens, but the model reads at most {self.context - 1}; shorten it."
-            )
-        if length >= room:
-            raise PromptError(
-                f"The prompt has {length} tokens, but memory holds at most {room - 1}; shorten it, or store less per"
-                " token (--kv-type)."
-            )
-        if not 0 <= min(request.prompt.ids) <= max(request.prompt.ids) < vocab_size:
-            raise PromptError(f"The prompt has token ids that are outside the vocabulary (0 to {vocab_size - 1}).")
+        room = self.pool.size * BLOCK_SIZE
+        check_prompt(request.prompt.ids, self.model.config.vocab_size, self.context, room)
         if request.id in self._requests:
             raise UsageError(f"A request called '{request.id}' runs already; give each an id of its own.")
 
@@ -270,17 +257,14 @@ class Engine:
         """Take the drawn tokens into an answer, until one ends it."""
         sequence, answer = chunk.sequence, chunk.sequence.answer
         self.drafter.learn(chunk, drawn)
-        before = len(answer.token_ids)
-        text = ""
-        for sampled in drawn:
-            text += answer.push(sampled.token) if sampled.problem is None else answer.fail(sampled.problem)
-            # Where a bias begins, what was guessed right without it is worth nothing.
-            if answer.finish_reason is not None or answer.bias:
-                break
-        added = answer.token_ids[before:]
+        added, text = answer.take(drawn)
         sequence.extend(added)
         self.scheduler.advance(sequence, chunk.tokens + len(added[1:]))
-        self._count(chunk, len(added), now)
+        is_first = bool(added) and not sequence.stats.output_tokens
+        sequence.count(len(added), len(chunk.draft), now)
+        if is_first:
+            self.prompts.keep(sequence)
+            self._tell("first_token", sequence, seconds=sequence.stats.time_to_first_token)
         if answer.finish_reason is not None:
             self._finish(sequence)
         return sequence.output(added, text, drawn[: len(added)], prompt_logprobs)
@@ -316,22 +300,6 @@ class Engine:
             self.pace.record(read, seconds)
         else:
             self.drafter.record(sum(1 + len(chunk.draft) for chunk in chunks), seconds)
-
-    def _count(self, chunk: Chunk, added: int, now: float) -> None:
-        sequence, stats = chunk.sequence, chunk.sequence.stats
-        if stats.read_tokens < sequence.prompt_length:
-            stats.read_tokens = min(sequence.computed, sequence.prompt_length)
-        if chunk.draft:
-            stats.draft_tokens += len(chunk.draft)
-            stats.accepted_tokens += max(0, added - 1)
-        if not added:
-            return
-        if not stats.output_tokens:
-            self.prompts.keep(sequence)
-            stats.time_to_first_token = now - sequence.arrived
-            self._tell("first_token", sequence, seconds=stats.time_to_first_token)
-        stats.output_tokens += added
-        stats.decode_seconds = now - sequence.arrived - stats.time_to_first_token
 
     def _finish(self, sequence: Sequence) -> None:
         self._remove(sequence)

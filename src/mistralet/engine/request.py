@@ -10,6 +10,7 @@ from uuid import uuid4
 from mistralet.engine.constraint import Constraint
 from mistralet.engine.repetition import RepetitionParams
 from mistralet.engine.sampling import Sampled, SamplingParams
+from mistralet.errors import PromptError
 from mistralet.model import Prompt
 
 # "stop": a stop token or string; "length": max_tokens, or the context is full; "repetition": the watchdog ended a loop;
@@ -107,3 +108,27 @@ class Completion:
             stop_string=last.stop_string,
             embedding=last.embedding,
         )
+
+
+def check_prompt(ids: Sequence[int], vocab_size: int, context: int, room: int) -> None:
+    """Refuse a prompt that cannot run.
+
+    Args:
+        context: tokens that the model reads at most, with the answer.
+        room: tokens that the cache holds at most.
+
+    Raises:
+        PromptError: it is empty, or leaves no room in the context or in the cache.
+    """
+    length = len(ids)
+    if not length:
+        raise PromptError("The prompt is empty; say something.")
+    if length >= context:
+        raise PromptError(f"The prompt has {length} tokens, but the model reads at most {context - 1}; shorten it.")
+    if length >= room:
+        raise PromptError(
+            f"The prompt has {length} tokens, but memory holds at most {room - 1}; shorten it, or store less per"
+            " token (--kv-type)."
+        )
+    if not 0 <= min(ids) <= max(ids) < vocab_size:
+        raise PromptError(f"The prompt has token ids that are outside the vocabulary (0 to {vocab_size - 1}).")

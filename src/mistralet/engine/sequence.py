@@ -92,6 +92,21 @@ class Sequence:
         if self.contents is not self.ids:
             self.contents += tokens
 
+    def count(self, added: int, guessed: int, now: float) -> None:
+        """Bring `stats` up to date after a step: so many tokens came of it, so many were guessed for it."""
+        stats = self.stats
+        if stats.read_tokens < self.prompt_length:
+            stats.read_tokens = min(self.computed, self.prompt_length)
+        if guessed:
+            stats.draft_tokens += guessed
+            stats.accepted_tokens += max(0, added - 1)
+        if not added:
+            return
+        if not stats.output_tokens:
+            stats.time_to_first_token = now - self.arrived
+        stats.output_tokens += added
+        stats.decode_seconds = now - self.arrived - stats.time_to_first_token
+
     def output(
         self,
         token_ids: list[int],
