@@ -66,6 +66,11 @@ class Sequence:
         return len(self.ids) - self.computed
 
     @property
+    def left(self) -> int:
+        """Tokens that its answer may still have after those it has here: their text may come later."""
+        return self.answer.room - (len(self.ids) - self.prompt_length)
+
+    @property
     def reusable(self) -> int:
         """How many of its tokens may come from the cache: all but the last, which leads to the next one.
 

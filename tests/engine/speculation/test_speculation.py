@@ -127,6 +127,7 @@ def test_guessing_ends_where_it_never_comes_true_and_comes_back_where_it_does() 
     engine = new_engine()
     engine.add(Request(Prompt([1, *WORDS])))
     (sequence,) = engine.scheduler.waiting
+    sequence.answer.room = 10_000  # more than the model reads, which does not run
 
     def guess(comes_true: bool) -> int:
         """Repeat the words once more; how many tokens are guessed after them, of which all or none come."""
@@ -179,6 +180,7 @@ def test_a_moment_in_which_guesses_were_dear_is_forgotten() -> None:
     engine = new_engine()
     engine.add(Request(Prompt([1, *WORDS * 5])))
     (sequence,) = engine.scheduler.waiting
+    sequence.answer.room = 10_000  # more than the model reads, which does not run
     guessed = []
     for _ in range(300):
         sequence.ids += WORDS

@@ -82,7 +82,7 @@ class DraftModel(Drafter):
     def length(self, sequence: Sequence) -> int:
         """See `Drafter`."""
         rate = self._rates.setdefault(sequence, _Rate())
-        most = min(_MOST_TOKENS, sequence.answer.left - 1)
+        most = min(_MOST_TOKENS, sequence.left - 1)
         extra = self._token_seconds / self._gain.cost.of(1) if self._token_seconds else 0.0
         count = self._gain.take(rate.right / rate.tried, most, extra)
         rate.idle = 0 if count else rate.idle + 1

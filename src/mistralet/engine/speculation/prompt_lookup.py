@@ -108,7 +108,7 @@ class PromptLookup(Drafter):
         state.look(sequence.ids)
         if not state.guess:
             return 0
-        return self._gain.take(state.rate(), min(len(state.guess), sequence.answer.left - 1))
+        return self._gain.take(state.rate(), min(len(state.guess), sequence.left - 1))
 
     def draft(self, chunks: ListOf[Chunk]) -> None:
         """See `Drafter`."""
