@@ -23,11 +23,12 @@ def model() -> MistralSmall:
     return random_model(replace(TEXT_AND_VISION, max_position_embeddings=256))
 
 
-@pytest.fixture
-def engine(model: MistralSmall) -> Iterator[Engine]:
+@pytest.fixture(params=[False, True], ids=["in turn", "ahead"])
+def engine(model: MistralSmall, request: pytest.FixtureRequest) -> Iterator[Engine]:
     # So few blocks and such short steps that prompts are read in parts, and give way to each other.
     options = EngineOptions(kv_type=KVType.FLOAT32, kv_tokens=128, prefill_tokens=8)
     with closing(Engine(model, LetterTokenizer(), options)) as engine:
+        engine.launches_ahead = request.param
         yield engine
 
 

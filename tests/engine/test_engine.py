@@ -31,8 +31,8 @@ def model() -> MistralSmall:
     return random_model(TEXT_AND_VISION)
 
 
-@pytest.fixture
-def new_engine(model: MistralSmall) -> NewEngine:
+@pytest.fixture(params=[False, True], ids=["in turn", "ahead"])
+def new_engine(model: MistralSmall, request: pytest.FixtureRequest) -> NewEngine:
     """Makes engines whose cache rounds nothing, so that tokens can be compared."""
 
     def new(
@@ -42,7 +42,9 @@ def new_engine(model: MistralSmall) -> NewEngine:
         **options: int,
     ) -> Engine:
         chosen = EngineOptions(kv_type=KVType.FLOAT32, kv_tokens=kv_tokens, **options)
-        return Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
+        engine = Engine(model, LetterTokenizer(stop_ids=stop_ids), chosen, listener=listener)
+        engine.launches_ahead = request.param
+        return engine
 
     return new
 

@@ -13,7 +13,7 @@ from mistralet.engine import Completion, Constraint, Engine, EngineOptions, Repe
 from mistralet.engine.events import Event
 from mistralet.engine.speculation.drafter import StepGain
 from mistralet.model import Prompt
-from support.letters import LetterTokenizer
+from support.letters import LetterTokenizer, WordTokenizer
 from support.random_models import TEXT, random_model
 
 CONFIG = replace(TEXT, max_position_embeddings=2000)
@@ -34,9 +34,10 @@ def new_engine(prompt_lookup: bool = False, **options: int) -> Engine:
     return Engine(MODEL, LetterTokenizer(stop_ids=[STOP]), chosen)
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+@pytest.fixture(scope="module", params=[False, True], ids=["in turn", "ahead"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = new_engine()
+    engine.launches_ahead = request.param
     yield engine
     engine.close()
 
@@ -121,16 +122,6 @@ def test_guesses_within_a_grammar_change_nothing(engine: Engine, monkeypatch: py
     assert sum(answer.stats.accepted_tokens for answer in guessed) > 0
 
 
-class WordTokenizer(LetterTokenizer):
-    """Ids from 100 on are words, of three equal letters each, from p on."""
-
-    def token_bytes(self, token_id: int) -> bytes:
-        return super().token_bytes(token_id) if token_id < 100 else (chr(ord("p") + token_id - 100) * 3 + " ").encode()
-
-    def encode(self, text: str) -> list[int]:
-        return [100 + ord(word[0]) - ord("p") for word in text.split()]
-
-
 def word_engine(prompt_lookup: bool = False, **options: int) -> Engine:
     chosen = EngineOptions(KVType.FLOAT32, kv_tokens=8000, prompt_lookup=prompt_lookup, **options)
     return Engine(MODEL, WordTokenizer(stop_ids=[STOP]), chosen)
@@ -151,8 +142,10 @@ def test_an_endless_answer_is_ended(policy: str, reason: str) -> None:
     assert (len(answer.token_ids) == 800) == (policy == "off")
 
 
-def test_vllms_rule_ends_an_answer_where_it_says() -> None:
+@pytest.mark.parametrize("launches_ahead", [False, True])
+def test_vllms_rule_ends_an_answer_where_it_says(launches_ahead: bool) -> None:
     engine = word_engine()
+    engine.launches_ahead = launches_ahead
     repetition = RepetitionParams("off", max_pattern_size=20, min_count=3)
     (answer,) = engine.generate([Request(Prompt([1, 40]), WILD, constraint=LOOP, repetition=repetition)])
     engine.close()

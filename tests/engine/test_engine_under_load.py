@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 from hypothesis import settings
@@ -17,8 +18,8 @@ from mistralet.ops import BLOCK_SIZE
 from support.letters import LetterTokenizer
 from support.random_models import TEXT, random_model
 
-BLOCKS = 6
 STOP = 30  # some answers end by themselves
+STOPS = ("A", "K", "U", "e", "o")  # others by their text
 MODEL = random_model(TEXT)
 # Prompts that begin alike in many ways.
 TOKENS = [1, *torch.randint(20, 24, (60,), generator=torch.Generator().manual_seed(0)).tolist()]
@@ -30,17 +31,21 @@ def new_engine(blocks: int, prefill_tokens: int = 16) -> Engine:
 
 
 @cache
-def alone(prompt: tuple[int, ...], **given: float) -> list[tuple[tuple[int, ...], str | None]]:
+def alone(prompt: tuple[int, ...], **given: Any) -> list[tuple[tuple[int, ...], str | None]]:
     params = SamplingParams(**given)
-    answers = new_engine(BLOCKS).generate([Request(Prompt(list(prompt)), params)])
+    answers = new_engine(blocks=6).generate([Request(Prompt(list(prompt)), params)])
     return [(tuple(answer.token_ids), answer.finish_reason) for answer in answers]
 
 
 class EngineLife(RuleBasedStateMachine):
+    blocks = 6
+    launches_ahead = False
+
     def __init__(self) -> None:
         super().__init__()
-        self.engine = new_engine(BLOCKS)
-        self.running: dict[str, tuple[tuple[int, ...], dict[str, float]]] = {}
+        self.engine = new_engine(self.blocks)
+        self.engine.launches_ahead = self.launches_ahead
+        self.running: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self.outputs: dict[str, list[StepOutput]] = {}
         self.added = 0
 
@@ -51,13 +56,22 @@ class EngineLife(RuleBasedStateMachine):
         temperature=st.sampled_from([0.0, 2.0]),
         max_tokens=st.integers(1, 40),
         n=st.sampled_from([1, 1, 1, 2, 3]),
+        stop=st.sampled_from([(), STOPS]),
         priority=st.integers(-1, 1),
     )
     def add(
-        self, shared: int, own: list[int], seed: int, temperature: float, max_tokens: int, n: int, priority: int
+        self,
+        shared: int,
+        own: list[int],
+        seed: int,
+        temperature: float,
+        max_tokens: int,
+        n: int,
+        stop: tuple[str, ...],
+        priority: int,
     ) -> None:
         prompt = (*TOKENS[:shared], *own)
-        params = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "n": n}
+        params = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "n": n, "stop": stop}
         name = str(self.added)
         self.added += 1
         self.engine.add(Request(Prompt(list(prompt)), SamplingParams(**params), priority=priority, id=name))
@@ -102,7 +116,7 @@ class EngineLife(RuleBasedStateMachine):
                 held[block.index] = held.get(block.index, 0) + 1
                 blocks[block.index] = block
         assert {index: block.references for index, block in blocks.items()} == held
-        assert pool.free == BLOCKS - len(held)
+        assert pool.free == self.blocks - len(held)
         waiting_or_running = {s.request.id for s in self.engine.scheduler.running + self.engine.scheduler.waiting}
         assert waiting_or_running == set(self.running)
 
@@ -112,8 +126,17 @@ class EngineLife(RuleBasedStateMachine):
                 break
             self.step(1)
         assert not self.running
-        assert self.engine.pool.free == BLOCKS
+        assert self.engine.pool.free == self.blocks
+
+
+class EngineLifeAhead(EngineLife):
+    """The next step is launched before the text of the last one is looked at, as on a GPU."""
+
+    blocks = 9  # with fewer it seldom can
+    launches_ahead = True
 
 
 EngineLife.TestCase.settings = settings(max_examples=15, stateful_step_count=40, deadline=None, derandomize=True)
+EngineLifeAhead.TestCase.settings = settings(EngineLife.TestCase.settings, max_examples=8)
 TestEngineLife = EngineLife.TestCase
+TestEngineLifeAhead = EngineLifeAhead.TestCase

@@ -52,9 +52,12 @@ def files(library: KVLibrary) -> list[Path]:
     return sorted(library.folder.glob("*.kv"))
 
 
+@pytest.mark.parametrize("launches_ahead", [False, True])
 @pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.INT8, KVType.INT4])
-def test_another_engine_goes_on_from_what_is_kept(kv_type: KVType, library: KVLibrary) -> None:
-    answer(new_engine(library, kv_type=kv_type), LONG)
+def test_another_engine_goes_on_from_what_is_kept(kv_type: KVType, launches_ahead: bool, library: KVLibrary) -> None:
+    first = new_engine(library, kv_type=kv_type)
+    first.launches_ahead = launches_ahead
+    answer(first, LONG)
     question = [*LONG[:650], 30, 31]
     later = answer(new_engine(library, kv_type=kv_type), question)
     assert later.stats.cached_tokens == 650 // SECTION * SECTION

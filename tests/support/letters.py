@@ -29,3 +29,13 @@ class LetterTokenizer:
 
     def control_id(self, name: str) -> int:
         raise KeyError(name)
+
+
+class WordTokenizer(LetterTokenizer):
+    """Ids from 100 on are words, of three equal letters each, from p on."""
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return super().token_bytes(token_id) if token_id < 100 else (chr(ord("p") + token_id - 100) * 3 + " ").encode()
+
+    def encode(self, text: str) -> list[int]:
+        return [100 + ord(word[0]) - ord("p") for word in text.split()]

@@ -42,6 +42,10 @@ class Answer:
         """The stop string that ended it."""
         return None if self._stop_strings is None else self._stop_strings.matched
 
+    def is_last(self, token: int) -> bool:
+        """Whether a token ends the answer whatever its text says: a stop token, or the last there is room for."""
+        return token in self._stop_ids or self.left == 1
+
     def take(self, drawn: ListOf[Sampled]) -> tuple[list[int], str]:
         """Add tokens, until one ends the answer; those that were added, and the text that may be shown now."""
         before = len(self.token_ids)

@@ -27,7 +27,8 @@ from mistralet.engine.pooling import pool_prompts
 from mistralet.engine.prompt_scores import score_prompts
 from mistralet.engine.repetition import RepetitionWatchdog, TokenParts
 from mistralet.engine.request import Completion, Request, StepOutput, check_prompt
-from mistralet.engine.sampling import Sampled, SamplerRow, sequence_breakers
+from mistralet.engine.running_step import Drawn, RunningStep
+from mistralet.engine.sampling import SamplerRow, sequence_breakers
 from mistralet.engine.scheduler import Chunk, Scheduler
 from mistralet.engine.sequence import Sequence, State
 from mistralet.engine.speculation import Drafter, DraftModel, PromptLookup
@@ -87,6 +88,10 @@ class Engine:
         self._compiling: dict[Sequence, Future[Matcher]] = {}  # whose grammars are compiled
         self._inboxes: dict[str, deque[StepOutput]] = {}  # of requests that `stream` runs
         self._arrivals = 0
+        # Else the model would keep the host from its work, not run beside it.
+        self.launches_ahead = model.norm.weight.device.type == "cuda" and model.shard.size == 1
+        self._ahead: RunningStep | None = None  # the next step, if it was launched ahead
+        self._told = 0.0  # when the last step was told of
 
     @property
     def has_work(self) -> bool:
@@ -155,43 +160,30 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[StepOutput]:
-        """Run the model once over what the scheduler chooses; what came of it, for each answer that got on."""
-        refused = self._take_compiled()
-        begun = time.perf_counter()
-        decoding = sum(sequence.pending == 1 for sequence in self.scheduler.running)
-        self.drafter.begin(decoding)
-        chunks = self.scheduler.schedule(self.pace.budget(decoding > 0), self.drafter.length)
-        self._tell_of_schedule(chunks, begun)
-        if not chunks:
-            return self._deliver(refused)
-        self.drafter.draft(chunks)
-        drawing_rows = self.drawing.begin(chunks)
-        batch = self.batches.batch(chunks)
-        model_begun = time.perf_counter()
-        hidden = self.runner(batch)
-        self.drafter.follow(batch)
-        # Where all are drawn from, as in most steps, they need not be picked out.
-        logits, maxima = self.model.score(hidden if len(drawing_rows) == len(hidden) else hidden[drawing_rows])
-        model_seconds = time.perf_counter() - model_begun
-        drawn = self.drawing.draw(logits, maxima)
-        if not drawing_rows:
-            self.runner.wait()  # else it is not known how long prompts take
-        prompt_scores = score_prompts(self.model, self.drawing.sampler, chunks, hidden)
-        pool_prompts(self.model, chunks, hidden)
-        ended = time.perf_counter()
-        self._measure(chunks, ended - begun)
-        outputs = [
-            self._advance(chunk, tokens, prompt_scores.get(chunk.sequence, ()), ended)
-            for chunk, tokens in zip(chunks, drawn, strict=True)
-        ]
-        self._tell(
-            "step",
-            seconds=time.perf_counter() - begun,
-            model_seconds=model_seconds,
-            tokens=sum(chunk.tokens + len(chunk.draft) for chunk in chunks),
-            **self.scheduler.load,
-        )
-        return self._deliver(refused + outputs)
+        """Run the model once over what the scheduler chooses; what came of it, for each answer that got on.
+
+        Where `launches_ahead`, the model is at the next step while the tokens of this one become text, and while the
+        caller does what it does. An answer that turns out to have ended, or is cancelled then, has run in vain.
+        """
+        outputs = self._take_compiled()
+        step = self._launched() or self._launch()
+        if step is None:
+            return self._deliver(outputs)
+        certain: list[Drawn] = []
+        for drawn in self._draw(step):
+            if self.launches_ahead and drawn.is_certain:
+                self._settle(drawn, [sampled.token for sampled in drawn.sampled])
+                certain.append(drawn)
+            else:
+                outputs.append(self._advance(drawn))
+        try:
+            if self.launches_ahead and self.scheduler.is_steady:
+                self._ahead = self._launch()
+        finally:  # whatever becomes of that, answers must have the tokens that their sequences have
+            outputs += [self._advance(drawn) for drawn in certain]
+            self._tell_of_step(step)
+            self._deliver(outputs)
+        return outputs
 
     def stream(self, request: Request) -> Generator[StepOutput, None, None]:
         """Run a request; what each step adds to its answers, until all have ended. Leaving early cancels it.
@@ -251,23 +243,69 @@ class Engine:
                 self.cancel(request.id)
         return [Completion.of(outputs) for outputs in parts.values()]
 
-    def _advance(
-        self, chunk: Chunk, drawn: ListOf[Sampled], prompt_logprobs: ListOf[Sampled], now: float
-    ) -> StepOutput:
-        """Take the drawn tokens into an answer, until one ends it."""
-        sequence, answer = chunk.sequence, chunk.sequence.answer
-        self.drafter.learn(chunk, drawn)
-        added, text = answer.take(drawn)
-        sequence.extend(added)
-        self.scheduler.advance(sequence, chunk.tokens + len(added[1:]))
+    def _launched(self) -> RunningStep | None:
+        """The step that was launched ahead, unless nobody wants it any more."""
+        step, self._ahead = self._ahead, None
+        if step is None or step.is_wanted:
+            return step
+        self.runner.wait()  # it may still read what the next one writes
+        return None
+
+    def _launch(self) -> RunningStep | None:
+        """Have the model run over what the scheduler chooses, if that is anything; a GPU has not done it on return."""
+        begun = time.perf_counter()
+        decoding = sum(sequence.pending == 1 for sequence in self.scheduler.running)
+        self.drafter.begin(decoding)
+        chunks = self.scheduler.schedule(self.pace.budget(decoding > 0), self.drafter.length)
+        self._tell_of_schedule(chunks, begun)
+        if not chunks:
+            return None
+        self.drafter.draft(chunks)
+        drawing_rows = self.drawing.begin(chunks)
+        batch = self.batches.batch(chunks)
+        model_begun = time.perf_counter()
+        hidden = self.runner(batch)
+        self.drafter.follow(batch)
+        # Where all are drawn from, as in most steps, they need not be picked out.
+        logits, maxima = self.model.score(hidden if len(drawing_rows) == len(hidden) else hidden[drawing_rows])
+        return RunningStep(chunks, hidden, logits, maxima, begun, time.perf_counter() - model_begun)
+
+    def _draw(self, step: RunningStep) -> list[Drawn]:
+        """What a step leads to, but for sequences that have ended since it was launched."""
+        tokens = self.drawing.draw(step.logits, step.maxima)
+        if not len(step.logits):
+            self.runner.wait()  # else it is not known how long prompts take
+        prompt_scores = score_prompts(self.model, self.drawing.sampler, step.chunks, step.hidden)
+        pool_prompts(self.model, step.chunks, step.hidden)
+        now = time.perf_counter()
+        self._measure(step.chunks, now - step.begun)
+        return [
+            Drawn(chunk, sampled, prompt_scores.get(chunk.sequence, ()), now)
+            for chunk, sampled in zip(step.chunks, tokens, strict=True)
+            if chunk.sequence.state is State.RUNNING
+        ]
+
+    def _advance(self, drawn: Drawn) -> StepOutput:
+        """Take what was drawn into an answer, until it ends."""
+        sequence, answer = drawn.chunk.sequence, drawn.chunk.sequence.answer
+        added, text = answer.take(drawn.sampled)
+        if not drawn.is_settled:
+            self._settle(drawn, added)
         is_first = bool(added) and not sequence.stats.output_tokens
-        sequence.count(len(added), len(chunk.draft), now)
+        sequence.count(len(added), len(drawn.chunk.draft), drawn.time)
         if is_first:
             self.prompts.keep(sequence)
             self._tell("first_token", sequence, seconds=sequence.stats.time_to_first_token)
         if answer.finish_reason is not None:
             self._finish(sequence)
-        return sequence.output(added, text, drawn[: len(added)], prompt_logprobs)
+        return sequence.output(added, text, drawn.sampled[: len(added)], drawn.prompt_logprobs)
+
+    def _settle(self, drawn: Drawn, tokens: list[int]) -> None:
+        """Give a sequence its new tokens, with which it goes on."""
+        self.drafter.learn(drawn.chunk, drawn.sampled)
+        drawn.chunk.sequence.extend(tokens)
+        self.scheduler.advance(drawn.chunk.sequence, drawn.chunk.tokens + len(tokens[1:]))
+        drawn.is_settled = True
 
     def _take_compiled(self) -> list[StepOutput]:
         """Let sequences run whose grammar is compiled; end those whose grammar is refused."""
@@ -336,6 +374,17 @@ class Engine:
                 sequence.stats.queue_seconds = now - sequence.arrived
                 sequence.stats.cached_tokens = sequence.computed
                 self._tell("scheduled", sequence, cached_tokens=sequence.computed)
+
+    def _tell_of_step(self, step: RunningStep) -> None:
+        now = time.perf_counter()
+        self._tell(
+            "step",
+            seconds=now - max(step.begun, self._told),  # no time counts for two steps
+            model_seconds=step.model_seconds,
+            tokens=sum(chunk.tokens + len(chunk.draft) for chunk in step.chunks),
+            **self.scheduler.load,
+        )
+        self._told = now
 
     def _tell(self, kind: EventKind, sequence: Sequence | None = None, **facts: Any) -> None:
         if self.listener is not None:

@@ -68,6 +68,15 @@ class Scheduler:
         """How much there is to do, and how much room; as the facts of an event."""
         return {"running": len(self.running), "waiting": len(self.waiting), "free_blocks": self.pool.free}
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the next step does no more than decode all that run: nobody reads, comes in, or must make room."""
+        if any(sequence.pending != 1 for sequence in self.running):
+            return False
+        if self.waiting and len(self.running) < self.max_sequences:
+            return False
+        return sum(sequence.room == sequence.computed for sequence in self.running) <= self.pool.free
+
     def add(self, sequence: Sequence) -> None:
         """Let a sequence wait for its turn."""
         insort(self.waiting, sequence, key=lambda s: s.rank)

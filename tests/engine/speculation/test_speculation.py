@@ -48,11 +48,13 @@ def requests() -> list[Request]:
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("launches_ahead", [False, True])
 @pytest.mark.parametrize("drafter", ["lookup", "small model", "the model itself"])
-def test_the_tokens_are_those_that_come_one_at_a_time(drafter: str) -> None:
+def test_the_tokens_are_those_that_come_one_at_a_time(drafter: str, launches_ahead: bool) -> None:
     draft_model = {"small model": SMALL, "the model itself": MODEL}.get(drafter)
     plain = [new_engine().generate([request])[0].token_ids for request in requests()]
     engine = new_engine(prompt_lookup=drafter == "lookup", draft_model=draft_model)
+    engine.launches_ahead = launches_ahead
     together = engine.generate(requests())
     assert [answer.token_ids for answer in together] == plain
     assert sum(answer.stats.accepted_tokens for answer in together) > 0
