@@ -53,7 +53,7 @@ def files(library: KVLibrary) -> list[Path]:
 
 
 @pytest.mark.parametrize("launches_ahead", [False, True])
-@pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.INT8, KVType.INT4])
+@pytest.mark.parametrize("kv_type", [KVType.FLOAT32, KVType.FLOAT16, KVType.INT8, KVType.INT4, KVType.FP8])
 def test_another_engine_goes_on_from_what_is_kept(kv_type: KVType, launches_ahead: bool, library: KVLibrary) -> None:
     first = new_engine(library, kv_type=kv_type)
     first.launches_ahead = launches_ahead
@@ -137,6 +137,11 @@ def test_another_model_or_another_type_of_cache_finds_nothing(library: KVLibrary
     answer(new_engine(library), LONG)
     assert answer(new_engine(library, name="another"), LONG).stats.cached_tokens == 0
     assert answer(new_engine(library, kv_type=KVType.FLOAT16), LONG).stats.cached_tokens == 0
+
+
+def test_sections_of_int8_are_not_taken_for_fp8(library: KVLibrary) -> None:
+    answer(new_engine(library, kv_type=KVType.INT8), LONG)
+    assert answer(new_engine(library, kv_type=KVType.FP8), LONG).stats.cached_tokens == 0
 
 
 def test_the_least_lately_used_go_first_and_named_ones_stay(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def test_a_block_takes_what_the_configuration_says(kv_type: KVType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kv_type", "nbytes"), [("float32", 1024), ("float16", 512), ("bfloat16", 512), ("int8", 264), ("int4", 160)]
+    ("kv_type", "nbytes"),
+    [("float32", 1024), ("float16", 512), ("bfloat16", 512), ("int8", 264), ("int4", 160), ("fp8", 264)],
 )
 def test_the_bytes_of_a_head_of_128(kv_type: str, nbytes: int) -> None:
     assert KVType(kv_type).token_bytes(128) == nbytes

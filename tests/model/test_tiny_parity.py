@@ -43,10 +43,10 @@ def fast(checkpoint: Checkpoint) -> MistralSmall:
     return load_weights(checkpoint, torch.device("cpu"))
 
 
-def next_token_scores(model: MistralSmall, golden: dict[str, Any]) -> Tensor:
+def next_token_scores(model: MistralSmall, golden: dict[str, Any], kv_type: KVType = KVType.FLOAT32) -> Tensor:
     """Scores at each step of a golden continuation, `[steps, vocab_size]`."""
     ids = golden["prompt_ids"] + golden["output_ids"][:-1]
-    cache = KVCache(model.config, KVType.FLOAT32, torch.device("cpu"), blocks_for(len(ids)))
+    cache = KVCache(model.config, kv_type, torch.device("cpu"), blocks_for(len(ids)))
     with torch.inference_mode():
         hidden = model(ForwardBatch.alone(ids, 0), cache)
         return model.logits(hidden[len(golden["prompt_ids"]) - 1 :])
@@ -79,6 +79,17 @@ def test_rounding_of_activations_costs_no_more_than_llama_cpps(exact: MistralSma
         actual = next_token_scores(fast, golden).log_softmax(-1)
         divergences.append((expected.exp() * (expected - actual)).sum(-1))
     assert torch.cat(divergences).mean() < 0.005
+
+
+@pytest.mark.parametrize("weights", ["exact", "fast"])
+def test_an_fp8_cache_costs_a_few_thousandths(weights: str, request: pytest.FixtureRequest) -> None:
+    model: MistralSmall = request.getfixturevalue(weights)
+    golden = GOLDEN[0]
+    expected, actual = (
+        next_token_scores(model, golden, kv_type).log_softmax(-1) for kv_type in (KVType.FLOAT32, KVType.FP8)
+    )
+    divergences = (expected.exp() * (expected - actual)).sum(-1)
+    assert 0 < divergences.mean() < 0.01
 
 
 @pytest.mark.parametrize(

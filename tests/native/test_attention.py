@@ -18,7 +18,7 @@ if kernels is None:
     pytest.skip("the native kernels were not built", allow_module_level=True)
 
 SETS = kernels.instruction_sets()
-KV_TYPES = list(KVType)
+KV_TYPES = [kv_type for kv_type in KVType if kv_type.is_native]
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,7 @@ def test_attention_is_the_softmax_of_the_products(
         (KVType.BFLOAT16, 2e-2),
         (KVType.INT8, 3e-2),
         (KVType.INT4, 2e-1),
+        (KVType.FP8, 5e-2),
     ],
 )
 @pytest.mark.parametrize("context", [40, 300])
@@ -112,7 +113,7 @@ def test_the_kernels_read_and_write_what_pytorch_does(kv_type: KVType, monkeypat
     native = Sequences([70, 5], 2, 96, kv_type)
     query, batch = randn(9, 4, 96, seed=3), native.batch([5, 4])
     attended = attend(query, native.cache, batch)
-    monkeypatch.setattr("mistralet.ops.attention.is_native_head", lambda _: False)
+    monkeypatch.setattr("mistralet.ops.attention.is_native_cache", lambda _: False)
     plain = Sequences([70, 5], 2, 96, kv_type)
     for ours, theirs in zip(native.cache.tensors, plain.cache.tensors, strict=True):
         assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())

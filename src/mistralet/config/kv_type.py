@@ -10,13 +10,19 @@ INT4_GROUP = 32  # features that share a scale
 
 
 class KVType(StrEnum):
-    """An element type of a cache, by its name in options. The kernels know them by their order (native/kv_types.h)."""
+    """An element type of a cache, by its name in options. The native kernels know theirs by the order (kv_types.h)."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"
     INT8 = "int8"  # a float32 scale for each head and token
     INT4 = "int4"  # keys of 5 bits, values of 4, a float16 scale for each 32 (quant/kv_int4.py)
+    FP8 = "fp8"  # float8 e4m3fn, a float32 scale for each head and token; for GPUs
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the native kernels know it; on a CPU, PyTorch's operations serve the others."""
+        return self is not KVType.FP8
 
     def fits(self, head_dim: int) -> bool:
         """Whether heads of that size can be stored so."""
@@ -35,6 +41,6 @@ class KVType(StrEnum):
             )
         if self is KVType.INT4:
             return head_dim // 8 * (5 + 4) + head_dim // INT4_GROUP * 2 * 2
-        if self is KVType.INT8:
+        if self in (KVType.INT8, KVType.FP8):
             return 2 * (head_dim + 4)
         return 2 * head_dim * (4 if self is KVType.FLOAT32 else 2)

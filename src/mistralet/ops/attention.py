@@ -17,6 +17,7 @@ from mistralet.ops.rotary import apply_rotary
 from mistralet.quant import kv_int4
 
 _LARGEST_HEAD_DIM = 256  # kMaxHeadDim of native/kv_types.h
+_LARGEST_CODES = {KVType.INT8: 127.0, KVType.FP8: 448.0}
 
 
 def rotate_and_store(
@@ -32,7 +33,7 @@ def rotate_and_store(
     Returns:
         The turned queries, `[tokens, heads, head_dim]`.
     """
-    if _is_native(query) and query.is_contiguous():
+    if _is_native(query, cache) and query.is_contiguous():
         assert kernels is not None
         key, value, rotations = key.contiguous(), value.contiguous(), rotations.contiguous()
         pointers = [x.data_ptr() for x in (query, key, value, rotations)]
@@ -48,8 +49,8 @@ def rotate_and_store(
         kv_int4.store_keys(cache.keys, blocks, places, apply_rotary(key, rotations))
         kv_int4.store_values(cache.values, blocks, places, value)
         return apply_rotary(query, rotations)
-    key_codes, key_scales = _encode(apply_rotary(key, rotations), cache.keys.dtype)
-    value_codes, value_scales = _encode(value, cache.values.dtype)
+    key_codes, key_scales = _encode(apply_rotary(key, rotations), cache)
+    value_codes, value_scales = _encode(value, cache)
     cache.keys[blocks, :, :, places] = key_codes
     cache.values[blocks, :, places] = value_codes
     if cache.key_scales is not None and cache.value_scales is not None:
@@ -71,7 +72,7 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
     Returns:
         Like `query`.
     """
-    if _is_native(query):
+    if _is_native(query, cache):
         assert kernels is not None
         query = query.contiguous()
         out = torch.empty_like(query)
@@ -90,13 +91,14 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
     )
 
 
-def is_native_head(head_dim: int) -> bool:
-    """Whether there are kernels for heads of that size."""
-    return kernels is not None and head_dim % 16 == 0 and head_dim <= _LARGEST_HEAD_DIM
+def is_native_cache(cache: LayerCache) -> bool:
+    """Whether there are kernels for its type and for heads of that size."""
+    fits = cache.head_dim % 16 == 0 and cache.head_dim <= _LARGEST_HEAD_DIM
+    return kernels is not None and cache.kv_type.is_native and fits
 
 
-def _is_native(query: Tensor) -> bool:
-    return is_native_head(query.shape[-1]) and query.dtype == torch.float32 and query.device.type == "cpu"
+def _is_native(query: Tensor, cache: LayerCache) -> bool:
+    return is_native_cache(cache) and query.dtype == torch.float32 and query.device.type == "cpu"
 
 
 def _attend_mixed(of_gpu: ModuleType, query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
@@ -131,14 +133,20 @@ def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> 
     return attended[0].transpose(0, 1)
 
 
-def _encode(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _encode(x: Tensor, cache: LayerCache) -> tuple[Tensor, Tensor]:
     """As the cache stores it, and the scales `[tokens, kv_heads]` of 8-bit codes."""
-    if dtype != torch.int8:
-        return x.to(dtype), x
+    largest_code = _LARGEST_CODES.get(cache.kv_type)
+    if largest_code is None:
+        return x.to(cache.keys.dtype), x
     largest = x.to(torch.float32).abs().amax(-1)
-    factor = torch.where(largest > 1e-30, 127 / largest, 0)
-    return torch.round(x * factor.unsqueeze(-1)).to(torch.int8), largest / 127
+    factor = torch.where(largest > 1e-30, largest_code / largest, 0)
+    codes, scales = x * factor.unsqueeze(-1), largest / largest_code
+    if cache.kv_type is KVType.FP8:
+        return codes.to(torch.float8_e4m3fn).view(torch.uint8), scales
+    return torch.round(codes).to(torch.int8), scales
 
 
 def _decode(stored: Tensor, scales: Tensor | None, blocks: Tensor, dtype: torch.dtype) -> Tensor:
+    if stored.dtype == torch.uint8:
+        stored = stored.view(torch.float8_e4m3fn).to(torch.float32)
     return stored.to(dtype) if scales is None else (stored * scales[blocks].unsqueeze(-1)).to(dtype)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mistralet.native import kernels
 from mistralet.ops.activation import swiglu
-from mistralet.ops.attention import attend, is_native_head, rotate_and_store
+from mistralet.ops.attention import attend, is_native_cache, rotate_and_store
 from mistralet.ops.linear import are_native, handle, linear, norm_linear
 from mistralet.ops.paged import LayerCache, PagedBatch
 from mistralet.ops.together import Matrix
@@ -35,7 +35,7 @@ def attention_block(
         `[tokens, hidden_size]`.
     """
     head_dim = cache.head_dim
-    if is_native_head(head_dim) and _is_native(x, norm, weights):
+    if is_native_cache(cache) and _is_native(x, norm, weights):
         assert kernels is not None
         handles = [handle(weight) for weight in weights]
         pointers = (x.data_ptr(), x.shape[1], norm.data_ptr(), eps)

@@ -17,8 +17,8 @@ from mistralet.quant import kv_int4
 
 BLOCK_SIZE = 32  # tokens (native/kv_types.h)
 
-# The kernels' numbers of the types.
-_NUMBERS = {kv_type: number for number, kv_type in enumerate(KVType)}
+# The kernels' numbers of the types they know.
+_NUMBERS = {kv_type: number for number, kv_type in enumerate(KVType) if kv_type.is_native}
 
 
 def blocks_for(tokens: int) -> int:
@@ -31,15 +31,15 @@ class LayerCache:
     """The keys and values of one layer.
 
     Keys are turned, so that the same feature of neighbouring tokens lies side by side. 8-bit values have a scale for
-    each head and token: `value = code * scale`. An int4 cache lies as `quant.kv_int4` says, uint8
-    `[blocks, kv_heads, bytes]`.
+    each head and token: `value = code * scale`. Codes of an fp8 cache are bytes of float8_e4m3fn as uint8, which all
+    operations on tensors take. An int4 cache lies as `quant.kv_int4` says, uint8 `[blocks, kv_heads, bytes]`.
     """
 
     kv_type: KVType
     head_dim: int
     keys: Tensor  # [blocks, kv_heads, head_dim, BLOCK_SIZE]
     values: Tensor  # [blocks, kv_heads, BLOCK_SIZE, head_dim]
-    key_scales: Tensor | None  # float32 [blocks, kv_heads, BLOCK_SIZE], of an int8 cache
+    key_scales: Tensor | None  # float32 [blocks, kv_heads, BLOCK_SIZE], of an int8 or fp8 cache
     value_scales: Tensor | None
 
     @classmethod
@@ -59,8 +59,8 @@ class LayerCache:
                 torch.empty(blocks, kv_heads, groups * size, dtype=torch.uint8, device=device) for size in sizes
             )
             return cls(kv_type, head_dim, keys, values, None, None)
-        dtype: torch.dtype = getattr(torch, kv_type)
-        count = 2 * (kv_type is KVType.INT8)
+        dtype: torch.dtype = torch.uint8 if kv_type is KVType.FP8 else getattr(torch, kv_type)
+        count = 2 * (kv_type in (KVType.INT8, KVType.FP8))
         scales = [torch.empty(blocks, kv_heads, BLOCK_SIZE, device=device) for _ in range(count)]
         return cls(
             kv_type,

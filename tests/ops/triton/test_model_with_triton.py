@@ -47,7 +47,7 @@ def test_logits(rounding: Rounding, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = [
         importlib.import_module(f"mistralet.ops.{name}") for name in ("linear", "attention", "norm", "activation")
     ]
-    monkeypatch.setattr("mistralet.ops.attention._is_native", lambda _query: False)
+    monkeypatch.setattr("mistralet.ops.attention._is_native", lambda _query, _cache: False)
     expected = logits(model)
     lay_together(model)
     for module in modules:
