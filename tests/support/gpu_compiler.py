@@ -26,7 +26,6 @@ from mistralet import ops
 from mistralet.config import KVType, Rounding
 from mistralet.ops import LayerCache, PagedBatch, Span
 from mistralet.ops import triton as kernels
-from mistralet.ops.triton import codes
 from mistralet.quant import Encoding, ScaledTensor, round_weight
 
 CPU = torch.device("cpu")
@@ -117,7 +116,7 @@ def the_rest(capability: int) -> None:
     kernels.swiglu(bfloat16(2, COLUMNS), bfloat16(2, COLUMNS))
     tables = PagedBatch([Span(1, 100, torch.arange(4, dtype=torch.int32))]).tables_on(CPU)
     rotations = ops.rotary_table(tables.positions, 128, 1e9)
-    for kv_type in (KVType.BFLOAT16, KVType.INT8):
+    for kv_type in (KVType.BFLOAT16, KVType.INT8, KVType.FP8):
         cache = LayerCache.empty(4, 8, 128, kv_type)
         query = kernels.rotate_and_store(
             bfloat16(1, 32, 128), bfloat16(1, 8, 128), bfloat16(1, 8, 128), rotations, cache, tables
@@ -131,9 +130,9 @@ def main(capability: int) -> None:
     triton.runtime.driver.set_active(AbsentCard(capability))
     compile_instead_of_running()
     if capability < 89:
-        for name in ("some_tokens", "dequantize"):
+        for name in ("codes", "decode_attention"):
             module = importlib.import_module(f"mistralet.ops.triton.{name}")
-            module.encoding_name = lambda weight: codes.encoding_name(weight).replace("fp8", "fp8_by_bits")
+            module.float8_name = lambda _device: "fp8_by_bits"
     products()
     the_rest(capability)
 

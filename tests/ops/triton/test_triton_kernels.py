@@ -16,10 +16,11 @@ from mistralet.quant import Encoding, ScaledTensor, pack_half_bytes, round_weigh
 
 triton = pytest.importorskip("mistralet.ops.triton")
 float8 = importlib.import_module("mistralet.ops.triton.float8")
+decode = importlib.import_module("mistralet.ops.triton.decode_attention")
 dequantize = importlib.import_module("mistralet.ops.triton.dequantize").dequantize
 CPU = torch.device("cpu")
 GENERATOR = torch.Generator().manual_seed(0)
-STORED = [KVType.FLOAT32, KVType.FLOAT16, KVType.BFLOAT16, KVType.INT8]
+STORED = [KVType.FLOAT32, KVType.FLOAT16, KVType.BFLOAT16, KVType.INT8, KVType.FP8]
 
 
 def randn(*shape: int) -> Tensor:
@@ -139,7 +140,7 @@ def poisoned(blocks: int, kv_heads: int, head_dim: int, kv_type: KVType) -> Laye
     """A cache in which not a number lies wherever nothing is written."""
     cache = LayerCache.empty(blocks, kv_heads, head_dim, kv_type)
     for tensor in cache.tensors:
-        tensor.fill_(math.nan if tensor.is_floating_point() else 77)
+        tensor.fill_(math.nan if tensor.is_floating_point() else 127)  # as float8 it is none
     return cache
 
 
@@ -168,8 +169,44 @@ def test_rotate_and_store(kv_type: KVType, heads: int, kv_heads: int, head_dim: 
     for actual_part, expected_part in zip(cache.tensors, expected.tensors, strict=True):
         if actual_part.dtype == torch.int8:  # half a code apart, rounded up or down
             assert (actual_part.int() - expected_part.int()).abs().max() <= 1
+        elif actual_part.dtype == torch.uint8:
+            numbers = (part.view(torch.float8_e4m3fn).float() for part in (actual_part, expected_part))
+            torch.testing.assert_close(*numbers, rtol=1 / 8, atol=2**-9, equal_nan=True)
         else:
             torch.testing.assert_close(actual_part, expected_part, equal_nan=True)
+
+
+def float8_numbers() -> Tensor:
+    """Every number of float8, what lies halfway to the next, and the floats beside both."""
+    codes = torch.arange(0x7F, dtype=torch.uint8).view(torch.float8_e4m3fn).float()
+    halfway = (codes[1:] + codes[:-1]) / 2
+    exact = torch.cat((codes, halfway, torch.tensor([2.0**-10, 1e-9, 1e-38])))
+    zeros, ends = torch.zeros_like(exact), torch.full_like(exact, 448.0)
+    found = torch.cat((exact, torch.nextafter(exact, zeros), torch.nextafter(exact, ends)))
+    return torch.cat((found, -found))
+
+
+def test_float8_is_stored_as_pytorch_rounds_it() -> None:
+    numbers = float8_numbers()
+    value = torch.full((1, 1, 2048), 448.0)  # of which the scale is 1
+    value[0, 0, : len(numbers)] = numbers
+    cache = LayerCache.empty(1, 1, 2048, KVType.FP8)
+    batch = PagedBatch([Span(1, 1, torch.zeros(1, dtype=torch.int32))])
+    rotations = torch.ones(1, 1024, dtype=torch.complex64)
+    triton.rotate_and_store(value, value, value, rotations, cache, batch.tables_on(CPU))
+    expected = value[0, 0].to(torch.float8_e4m3fn).view(torch.uint8)
+    assert torch.equal(cache.values[0, 0, 0], expected)
+    assert torch.equal(cache.keys[0, 0, :, 0] & 0x7F, expected & 0x7F)
+
+
+def test_what_is_no_number_stays_none_in_float8() -> None:
+    value = torch.ones(1, 1, 16)
+    value[0, 0, 3] = math.nan
+    cache = LayerCache.empty(1, 1, 16, KVType.FP8)
+    batch = PagedBatch([Span(1, 1, torch.zeros(1, dtype=torch.int32))])
+    rotations = torch.ones(1, 8, dtype=torch.complex64)
+    triton.rotate_and_store(value, value, value, rotations, cache, batch.tables_on(CPU))
+    assert cache.values[0, 0, 0].view(torch.float8_e4m3fn).float()[3].isnan()
 
 
 def test_a_token_without_a_slot_is_not_kept() -> None:
@@ -194,9 +231,14 @@ def test_a_row_without_a_context_comes_to_nothing() -> None:
     assert torch.equal(attended, torch.zeros(1, 2, 16))
 
 
-@pytest.mark.parametrize("kv_type", STORED)
+@pytest.mark.parametrize("kv_type", [*STORED, "fp8_by_bits"])
 @pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(4, 2, 16), (6, 1, 48), (32, 2, 32)])
-def test_decode_attention(kv_type: KVType, heads: int, kv_heads: int, head_dim: int) -> None:
+def test_decode_attention(
+    kv_type: KVType | str, heads: int, kv_heads: int, head_dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kv_type == "fp8_by_bits":
+        monkeypatch.setattr(decode, "float8_name", lambda _device: "fp8_by_bits")
+    kv_type = KVType(kv_type.removesuffix("_by_bits"))
     contexts = [1, 31, 32, 33, 700]  # of one token, of parts of blocks, of several pieces
     order = torch.randperm(sum(map(blocks_for, contexts)), generator=GENERATOR).to(torch.int32)
     cache = poisoned(len(order), kv_heads, head_dim, kv_type)
@@ -223,7 +265,10 @@ def test_decode_attention(kv_type: KVType, heads: int, kv_heads: int, head_dim: 
 def _attended(query: Tensor, cache: LayerCache, span: Span) -> Tensor:
     """By hand: softmax over the keys of one sequence, in float64."""
     blocks = span.blocks.long()
-    keys, values = cache.keys[blocks].double(), cache.values[blocks].double()
+    keys, values = cache.keys[blocks], cache.values[blocks]
+    if cache.kv_type is KVType.FP8:
+        keys, values = keys.view(torch.float8_e4m3fn), values.view(torch.float8_e4m3fn)
+    keys, values = keys.double(), values.double()
     if cache.key_scales is not None and cache.value_scales is not None:
         keys, values = keys * cache.key_scales[blocks][:, :, None], values * cache.value_scales[blocks][..., None]
     keys = keys.permute(1, 0, 3, 2).flatten(1, 2)[:, : span.context]

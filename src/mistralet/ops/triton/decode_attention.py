@@ -14,7 +14,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedTables, blocks_for
+from mistralet.ops.triton.codes import float8_name, whole_bytes
 
 _SPLIT_BLOCKS = 16  # of the cache, in a piece: 512 tokens
 _FEWEST_HEADS = 16  # of a product on tensor cores
@@ -38,6 +40,7 @@ def _attend(
     splits,
     scale,
     has_scales: tl.constexpr,
+    encoding: tl.constexpr,
     heads_of_one: tl.constexpr,
     head_block: tl.constexpr,
     head_dim: tl.constexpr,
@@ -67,12 +70,15 @@ def _attend(
             keys + (cell * head_dim + feature[:, None]) * block_size + place[None, :],
             mask=is_feature[:, None],
             other=0,
-        ).to(asked.dtype)
+        )
         value = tl.load(
             values + (cell * block_size + place[:, None]) * head_dim + feature[None, :],
             mask=is_feature[None, :],
             other=0,
-        ).to(asked.dtype)
+        )
+        if encoding is not None:
+            key, value = whole_bytes(key, encoding), whole_bytes(value, encoding)
+        key, value = key.to(asked.dtype), value.to(asked.dtype)
         is_told = index * block_size + place < context
         # What was never written may hold anything, which not even a weight of zero would hide.
         value = tl.where(is_told[:, None], value, 0.0).to(asked.dtype)
@@ -166,6 +172,7 @@ def decode_attention(query: Tensor, cache: LayerCache, tables: PagedTables) -> T
         splits,
         head_dim**-0.5 * math.log2(math.e),  # powers of two are what the units compute
         has_scales=has_scales,
+        encoding=float8_name(query.device) if cache.kv_type is KVType.FP8 else None,
         heads_of_one=heads // kv_heads,
         head_block=max(_FEWEST_HEADS, triton.next_power_of_2(heads // kv_heads)),
         head_dim=head_dim,

@@ -7,9 +7,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from mistralet.config import KVType
 from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedTables
+from mistralet.ops.triton.codes import float8_bytes
 
-_LARGEST_CODE = 127.0
+_LARGEST_CODES = {KVType.INT8: 127.0, KVType.FP8: 448.0}
 _LEAST = 1e-30  # of what has a scale
 _ROUNDS = 12582912.0  # 1.5 * 2^23: what is added to it has no fraction left, halves go to even numbers
 
@@ -27,6 +29,17 @@ def _scale(even, odd, largest_code, least):
     """What codes of one head's features are multiplied by, and what brings them back."""
     largest = tl.maximum(tl.max(tl.abs(even), axis=0), tl.max(tl.abs(odd), axis=0))
     return tl.where(largest > least, largest_code / tl.maximum(largest, least), 0.0), largest / largest_code
+
+
+@triton.jit
+def _as_stored(x, stored_type: tl.constexpr, rounds: tl.constexpr):
+    """As a cache has it: bytes of float8, whole numbers, or floats."""
+    if stored_type == tl.uint8:
+        return float8_bytes(x)
+    elif stored_type == tl.int8:  # noqa: RET505  (what follows a return is compiled, too)
+        return ((x + rounds) - rounds).to(tl.int8)
+    else:
+        return x.to(stored_type)
 
 
 @triton.jit
@@ -80,17 +93,16 @@ def _rotate_and_store(
             if has_scales:
                 factor, scale = _scale(even, odd, largest_code, least)
                 tl.store(key_scales + cell * block_size + place, scale)
-                even, odd = (even * factor + rounds) - rounds, (odd * factor + rounds) - rounds
+                even, odd = even * factor, odd * factor
                 factor, scale = _scale(value_even, value_odd, largest_code, least)
                 tl.store(value_scales + cell * block_size + place, scale)
-                value_even = (value_even * factor + rounds) - rounds
-                value_odd = (value_odd * factor + rounds) - rounds
+                value_even, value_odd = value_even * factor, value_odd * factor
             target = keys + cell * head_dim * block_size + place
-            tl.store(target + 2 * pair * block_size, even.to(keys.dtype.element_ty), mask=is_pair)
-            tl.store(target + (2 * pair + 1) * block_size, odd.to(keys.dtype.element_ty), mask=is_pair)
+            tl.store(target + 2 * pair * block_size, _as_stored(even, keys.dtype.element_ty, rounds), mask=is_pair)
+            tl.store(target + (2 * pair + 1) * block_size, _as_stored(odd, keys.dtype.element_ty, rounds), mask=is_pair)
             target = values + (cell * block_size + place) * head_dim
-            tl.store(target + 2 * pair, value_even.to(values.dtype.element_ty), mask=is_pair)
-            tl.store(target + 2 * pair + 1, value_odd.to(values.dtype.element_ty), mask=is_pair)
+            tl.store(target + 2 * pair, _as_stored(value_even, values.dtype.element_ty, rounds), mask=is_pair)
+            tl.store(target + 2 * pair + 1, _as_stored(value_odd, values.dtype.element_ty, rounds), mask=is_pair)
 
 
 def rotate_and_store(
@@ -127,7 +139,7 @@ def rotate_and_store(
         pair_block=triton.next_power_of_2(head_dim // 2),
         block_size=BLOCK_SIZE,
         has_scales=has_scales,
-        largest_code=_LARGEST_CODE,
+        largest_code=_LARGEST_CODES.get(cache.kv_type, 1.0),
         least=_LEAST,
         rounds=_ROUNDS,
         num_warps=1 if head_dim <= 128 else 4,
