@@ -43,7 +43,7 @@ from mistralet.tokenizer import encode_raw
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "tests" / "text" / "varied.txt"
 # Rows of a cache's type instead of a weight format: the weights are float32 then.
-KV_ROWS = {f"KV {kv_type}".upper(): kv_type for kv_type in (KVType.FLOAT16, KVType.INT8, KVType.INT4)}
+KV_ROWS = {f"KV {kv_type}".upper(): kv_type for kv_type in (KVType.FLOAT16, KVType.INT8, KVType.INT4, KVType.FP8)}
 ALL_FORMATS = (*FORMATS, *FLOAT_FORMATS, *KV_ROWS)
 # The quick form, which the tests repeat: the first layers, the commonest tokens, the text without all others.
 QUICK_LAYERS, QUICK_VOCABULARY, QUICK_TOKENS = 2, 4096, 384
