@@ -112,7 +112,8 @@ class RecordedStep:
                 self._run()
         current.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):  # type: ignore[arg-type]
+        # Other threads may use the GPU meanwhile, as the KV library's does.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):  # type: ignore[arg-type]
             hidden = self._run()
 
         def replay() -> Tensor:
