@@ -1,9 +1,10 @@
-// Products with float weights as they lie in a file: row-major, in the file's own type.
+// Products with float weights as they lie in a file: row-major, in the file's own type. Those of 8 bits have scales.
 //
 // For one row of activations and one row of weights the arithmetic is, whatever the number of tokens and the
 // instruction set: columns come in blocks of 1024, the last filled up with zeros to a multiple of 8. In a block lane l
 // of 8 adds up the columns l, l + 8, l + 16, ... by fused multiply-adds; then the lanes are added, neighbours first,
-// and the sums of the blocks in their order.
+// and the sums of the blocks, times their scales, in their order. Where groups of columns with a scale of their own are
+// smaller than a block, they are the blocks.
 //
 // A few tokens read the weights straight from memory, which bounds their speed. Many are bound by arithmetic: a block
 // of activations stays in the second-level cache, a tile of weights, as floats, in the first, 12 sums in registers.
@@ -13,10 +14,16 @@
 
 namespace mistralet {
 
-// ggml's numbers of the float types, beside those in `Type`.
-constexpr int kF32 = 0, kF16 = 1, kBF16 = 30;
+// ggml's numbers of the float types, beside those in `Type`; it has none for e4m3fn.
+constexpr int kF32 = 0, kF16 = 1, kBF16 = 30, kE4M3 = 1000;
 
-constexpr bool is_dense(int type) { return type == kF32 || type == kF16 || type == kBF16; }
+constexpr bool is_dense(int type) { return type == kF32 || type == kF16 || type == kBF16 || type == kE4M3; }
+
+// The bits of an e4m3fn number are read as those of a float16, which is this factor smaller: exactly so, since both have
+// subnormals. What is no number becomes 480.
+constexpr float kE4M3Factor = 256.0f;
+constexpr int kE4M3Shift = 7;         // from the code, its sign repeated in front of it, to the places in a float16
+constexpr int16_t kE4M3Mask = ~0x4000;  // of all that is not such a repeated sign
 
 constexpr int kSumLanes = 8;
 constexpr int64_t kColumnBlock = 1024;
@@ -26,6 +33,7 @@ constexpr int64_t kTokenBlock = 63;  // a multiple of a tile
 constexpr int64_t kRowBlock = 256;   // rows of weights that a block of activations is laid out for
 constexpr int kMaxTileRows = 8;
 constexpr int64_t kAhead = 512;      // bytes
+constexpr int64_t kLine = 64;        // bytes that memory gives at a time
 // Floats that a thread needs: one block of activations, one tile of weights, and what becomes of them.
 constexpr int64_t kDenseScratch = (kTokenBlock + kMaxTileRows) * kColumnBlock + kTokenBlock * kRowBlock;
 
@@ -37,6 +45,11 @@ struct DenseProduct {
   int64_t tokens;
   float* out;              // [tokens][rows]
   bool add;                // to what is there
+  const float* scales;     // [rows][groups], each of columns / groups columns; null: 1
+  int64_t groups;
+
+  int64_t group() const { return columns / groups; }
+  int64_t block() const { return group() < kColumnBlock ? group() : kColumnBlock; }
 
   // Units of work: 16 rows for one block of tokens, block by block.
   int64_t units() const { return (tokens + kTokenBlock - 1) / kTokenBlock * panels(rows); }
@@ -62,6 +75,10 @@ struct Dense {
     static constexpr int kBytes = 2;
     static Float load(const uint8_t* p, const uint8_t* next) { return Isa::load_bfloat_columns(p, next); }
   };
+  struct E4M3 {
+    static constexpr int kBytes = 1;
+    static Float load(const uint8_t* p, const uint8_t* next) { return Isa::load_e4m3_columns(p, next); }
+  };
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -72,13 +89,26 @@ struct Dense {
     }
   }
 
-  // Adds up the lanes of a tile, on top of `totals`: [token][row of the tile].
+  // What the sums of a tile's rows over the block that begins with `column` are multiplied by.
+  struct Scales {
+    float of_rows[kTileRows];
+
+    Scales(const DenseProduct& job, int64_t row, int64_t rows, int64_t column) {
+      const int64_t group = column / job.group();
+      for (int r = 0; r < kTileRows; ++r) {
+        const int64_t place = (row + smaller(r, rows - 1)) * job.groups + group;
+        of_rows[r] = job.scales == nullptr ? 1.0f : job.scales[place] * kE4M3Factor;
+      }
+    }
+  };
+
+  // Adds up the lanes of a tile; their sums go on top of `totals`: [token][row of the tile].
   template <int Tokens>
-  static void add_lanes(const Float (&sums)[Tokens][4], float* totals) {
+  static void add_lanes(const Float (&sums)[Tokens][4], const Scales& scales, float* totals) {
     for (int t = 0; t < Tokens; ++t, totals += kTileRows) {
       float of_block[kTileRows];
       Isa::sum_columns(sums[t], of_block);
-      for (int r = 0; r < kTileRows; ++r) totals[r] += of_block[r];
+      for (int r = 0; r < kTileRows; ++r) totals[r] += of_block[r] * scales.of_rows[r];
     }
   }
 
@@ -87,18 +117,18 @@ struct Dense {
   // One tile of rows, all columns. Rows past the last are the last again.
   template <class W, int Tokens>
   static void multiply_few(const DenseProduct& job, int64_t token, int64_t row, int64_t rows) {
-    const int64_t row_bytes = job.columns * W::kBytes;
+    const int64_t row_bytes = job.columns * W::kBytes, block = job.block();
     const float* x = job.x + token * job.columns;
     const uint8_t* weights[kTileRows];
     float totals[Tokens * kTileRows] = {};
     for (int r = 0; r < kTileRows; ++r) weights[r] = job.weights + (row + smaller(r, rows - 1)) * row_bytes;
-    for (int64_t begin = 0; begin < job.columns; begin += kColumnBlock) {
-      const int64_t end = smaller(job.columns, begin + kColumnBlock);
+    for (int64_t begin = 0; begin < job.columns; begin += block) {
+      const int64_t end = smaller(job.columns, begin + block);
       Float sums[Tokens][4];
       clear<Tokens>(sums);
       int64_t k = begin;
       for (; k + kSumLanes <= end; k += kSumLanes) {
-        if (token == 0) fetch_ahead<W>(job, weights[0], k);
+        if (token == 0 && k * W::kBytes % kLine == 0) fetch_ahead<W>(job, weights[0], k);
         add_columns<W>(weights, k, x + k, job.columns, sums);
       }
       if (k < end) {
@@ -114,7 +144,7 @@ struct Dense {
         }
         add_columns<W>(last, 0, padded_x[0], kSumLanes, sums);
       }
-      add_lanes<Tokens>(sums, totals);
+      add_lanes<Tokens>(sums, Scales(job, row, rows, begin), totals);
     }
     for (int t = 0; t < Tokens; ++t) put(job, token + t, row, rows, totals + t * kTileRows);
   }
@@ -171,7 +201,7 @@ struct Dense {
   // A tile of weights with a tile of tokens, over one block of columns. Not inlined: its 12 sums need the registers.
   template <int Tokens>
   __attribute__((noinline)) static void multiply_tile(const float* weights, const float* x, int64_t steps,
-                                                      float* totals) {
+                                                      const Scales& scales, float* totals) {
     Float sums[Tokens][4];
     clear<Tokens>(sums);
     for (; steps > 0; --steps, weights += kTileRows * kSumLanes, x += Tokens * kSumLanes) {
@@ -182,7 +212,7 @@ struct Dense {
         for (int t = 0; t < Tokens; ++t) sums[t][i] = Isa::fma(values[t], weight, sums[t][i]);
       }
     }
-    add_lanes<Tokens>(sums, totals);
+    add_lanes<Tokens>(sums, scales, totals);
   }
 
   // Memory has something to do while a tile is multiplied: columns `first` to `last` of the next one's weights.
@@ -199,12 +229,13 @@ struct Dense {
   template <class W>
   static void multiply_block(const DenseProduct& job, int64_t token, int64_t first, int64_t last, float* scratch) {
     const int64_t tokens = smaller(kTokenBlock, job.tokens - token), row_bytes = job.columns * W::kBytes;
+    const int64_t block = job.block();
     float* const x = scratch;                                     // of the block, laid out
     float* const weights = x + kTokenBlock * kColumnBlock;        // of a tile, laid out
     float* const totals = weights + kMaxTileRows * kColumnBlock;  // [tile of rows][token][row of the tile]
     __builtin_memset(totals, 0, kTokenBlock * kRowBlock * sizeof(float));
-    for (int64_t begin = 0; begin < job.columns; begin += kColumnBlock) {
-      const int64_t end = smaller(job.columns, begin + kColumnBlock);
+    for (int64_t begin = 0; begin < job.columns; begin += block) {
+      const int64_t end = smaller(job.columns, begin + block);
       const int64_t steps = (end - begin + kSumLanes - 1) / kSumLanes;
       for_tiles(tokens, [&](auto size, int64_t t) {
         const auto* source = reinterpret_cast<const uint8_t*>(job.x + (token + t) * job.columns);
@@ -212,11 +243,13 @@ struct Dense {
       });
       for (int64_t row = first; row < last; row += kTileRows) {
         const uint8_t* source = job.weights + row * row_bytes;
-        lay_out<W, kTileRows>(source, row_bytes, smaller(kTileRows, last - row), begin, end, weights);
+        const int64_t rows = smaller(kTileRows, last - row);
+        const Scales scales(job, row, rows, begin);
+        lay_out<W, kTileRows>(source, row_bytes, rows, begin, end, weights);
         const uint8_t* next = source + kTileRows * row_bytes + begin * W::kBytes;
         for_tiles(tokens, [&](auto size, int64_t t) {
           fetch_share<W>(next, row_bytes, (end - begin) * t / tokens, (end - begin) * (t + size.value) / tokens);
-          multiply_tile<size.value>(weights, x + t * steps * kSumLanes, steps,
+          multiply_tile<size.value>(weights, x + t * steps * kSumLanes, steps, scales,
                                     totals + (row - first) * kTokenBlock + t * kTileRows);
         });
       }
@@ -269,6 +302,7 @@ struct Dense {
     if (job.type == kF32) multiply<F32>(job, first, last, scratch);
     if (job.type == kF16) multiply<F16>(job, first, last, scratch);
     if (job.type == kBF16) multiply<BF16>(job, first, last, scratch);
+    if (job.type == kE4M3) multiply<E4M3>(job, first, last, scratch);
   }
 };
 

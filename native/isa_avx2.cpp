@@ -161,6 +161,10 @@ struct Avx2 {
     const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
   }
+  static Float load_e4m3_columns(const uint8_t* p, const uint8_t*) {
+    const __m128i signed_codes = _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_cvtph_ps(_mm_and_si128(_mm_slli_epi16(signed_codes, kE4M3Shift), _mm_set1_epi16(kE4M3Mask)));
+  }
   static Float repeat_columns(const float* p) { return _mm256_loadu_ps(p); }
   static void store_columns(float* p, Float a) { _mm256_storeu_ps(p, a); }
   static void sum_columns(const Float (&a)[4], float* out) {

@@ -115,6 +115,12 @@ struct Avx512 {
   static Float load_bfloat_columns(const uint8_t* p, const uint8_t* next) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_columns(p, next)), 16));
   }
+  static Float load_e4m3_columns(const uint8_t* p, const uint8_t* next) {
+    const __m128d low = _mm_load_sd(reinterpret_cast<const double*>(p));
+    const __m128i codes = _mm_castpd_si128(_mm_loadh_pd(low, reinterpret_cast<const double*>(next)));
+    const __m256i shifted = _mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), kE4M3Shift);
+    return _mm512_cvtph_ps(_mm256_and_si256(shifted, _mm256_set1_epi16(kE4M3Mask)));
+  }
   static Float repeat_columns(const float* p) {
     const __m256 columns = _mm256_loadu_ps(p);
     return join(columns, columns);

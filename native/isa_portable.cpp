@@ -163,6 +163,11 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) bits[i] = static_cast<uint32_t>(upper[i]) << 16;
     return load_float_columns(reinterpret_cast<const uint8_t*>(bits), nullptr);
   }
+  static Float load_e4m3_columns(const uint8_t* p, const uint8_t*) {
+    return per_float([&](int i) {
+      return from_half(static_cast<uint16_t>(static_cast<int8_t>(p[i]) * (1 << kE4M3Shift) & kE4M3Mask));
+    });
+  }
   static Float repeat_columns(const float* p) { return load_floats(p); }
   static void store_columns(float* p, const Float& a) { store_floats(p, a); }
   static void sum_columns(const Float (&a)[4], float* out) {

@@ -23,9 +23,13 @@ NB_MODULE(_kernels, module) {
   using namespace mistralet;
   const auto release = nb::call_guard<nb::gil_scoped_release>();
 
-  nb::class_<Matrix>(module, "Matrix").def("__init__", [](Matrix* self, int type, uintptr_t data, int64_t rows) {
-    new (self) Matrix{type, data, rows};
-  });
+  nb::class_<Matrix>(module, "Matrix")
+      .def(
+          "__init__",
+          [](Matrix* self, int type, uintptr_t data, int64_t rows, uintptr_t scales, int64_t groups) {
+            new (self) Matrix{type, data, rows, scales, groups};
+          },
+          nb::arg(), nb::arg(), nb::arg(), nb::arg() = 0, nb::arg() = 1);
   nb::class_<LayerCache>(module, "LayerCache")
       .def("__init__", [](LayerCache* self, int type, uintptr_t keys, uintptr_t values, uintptr_t key_scales,
                           uintptr_t value_scales, int64_t kv_heads, int64_t head_dim) {

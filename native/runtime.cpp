@@ -181,7 +181,9 @@ void run_linear(const Source& source, int64_t tokens, const std::vector<Matrix>&
   std::vector<int64_t> units;
   for (size_t i = 0; i < matrices.size(); ++i) {
     const auto* weights = reinterpret_cast<const uint8_t*>(matrices[i].data);
-    products.push_back({matrices[i].type, weights, matrices[i].rows, source.columns, x, tokens, outs[i], add});
+    const auto* scales = reinterpret_cast<const float*>(matrices[i].scales);
+    products.push_back({matrices[i].type, weights, matrices[i].rows, source.columns, x, tokens, outs[i], add, scales,
+                        matrices[i].groups});
     units.push_back(is_float(matrices[i]) ? products[i].units() : panels(matrices[i].rows));
   }
   const int64_t count = std::accumulate(units.begin(), units.end(), int64_t{0});

@@ -26,11 +26,13 @@ void populate(uintptr_t address, int64_t bytes);
 // From rows of GGUF blocks to panels (see pack.h).
 void pack(int type, uintptr_t source, int64_t rows, int64_t columns, uintptr_t target);
 
-// A weight matrix [rows][columns]: packed, or of floats as it lies.
+// A weight matrix [rows][columns]: packed, or of floats as it lies; those of 8 bits with scales [rows][groups].
 struct Matrix {
   int type;
   uintptr_t data;
   int64_t rows;
+  uintptr_t scales;
+  int64_t groups;
 };
 
 struct Batch {

@@ -1,7 +1,7 @@
 # What native/module.cpp offers. Pointers are addresses of contiguous memory; nothing is checked there.
 
 class Matrix:
-    def __init__(self, ggml_type: int, data: int, rows: int) -> None: ...
+    def __init__(self, ggml_type: int, data: int, rows: int, scales: int = 0, groups: int = 1) -> None: ...
 
 class LayerCache:
     def __init__(

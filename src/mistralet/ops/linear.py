@@ -13,22 +13,25 @@ from mistralet.native import kernels
 from mistralet.ops.gpu import gpu_kernels
 from mistralet.ops.norm import rms_norm
 from mistralet.ops.together import Matrix, together
-from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor
+from mistralet.quant import Encoding, PackedTensor, QuantizedTensor, ScaledTensor
 
 SCORE_BLOCK = 128  # native/weights.h
 
 # Weights turned into floats at a time: enough to keep the cores busy, small enough to stay in the cache.
 _TILE_WEIGHTS = 1 << 20
-# ggml's numbers of the float types, which the kernels know them by.
+# ggml's numbers of the float types, which the kernels know them by; it has none for FP8 (native/dense.h).
 _TYPE_NUMBERS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}
+_FP8_NUMBER = 1000
+_COLUMN_STEP, _COLUMN_BLOCK = 8, 1024
 
 
 def linear(x: Tensor, weight: Matrix, onto: Tensor | None = None) -> Tensor:
     """`x @ weight.T`, added to `onto` if that is given.
 
-    The native kernels multiply packed matrices, and float ones on a CPU, as they lie; each row's result depends on that
-    row alone, bit for bit. For packed ones activations are rounded to 8 bits in groups of 32; float ones take float32
-    activations. Any other matrix is converted a tile of rows at a time, so that it is never expanded as a whole.
+    The native kernels multiply packed matrices, and float ones (FP8 too) on a CPU, as they lie; each row's result
+    depends on that row alone, bit for bit. For packed ones activations are rounded to 8 bits in groups of 32; float
+    ones take float32 activations. Any other matrix is converted a tile of rows at a time, so that it is never expanded
+    as a whole.
 
     Args:
         x: `[tokens, in_features]`, float.
@@ -115,13 +118,26 @@ def are_native(x: Tensor, weights: Sequence[Matrix]) -> bool:
 
 
 def _is_dense_native(x: Tensor, weight: Matrix) -> bool:
+    if kernels is None or x.dtype != torch.float32 or not isinstance(weight, (Tensor, ScaledTensor)):
+        return False
+    if not weight.device.type == x.device.type == "cpu":
+        return False
+    if isinstance(weight, ScaledTensor):
+        return _is_native_fp8(weight)
+    return weight.dtype in _TYPE_NUMBERS and weight.is_contiguous()
+
+
+def _is_native_fp8(weight: ScaledTensor) -> bool:
+    # A scale holds for whole steps, or blocks, of the kernel's columns.
+    step = _COLUMN_STEP if weight.group_size < _COLUMN_BLOCK else _COLUMN_BLOCK
     return (
-        kernels is not None
-        and isinstance(weight, Tensor)
-        and weight.dtype in _TYPE_NUMBERS
-        and weight.device.type == x.device.type == "cpu"
-        and weight.is_contiguous()
-        and x.dtype == torch.float32
+        weight.encoding is Encoding.FP8
+        and weight.offsets is None
+        and weight.order is None
+        and weight.scales.dtype == torch.float32
+        and weight.scales.is_contiguous()
+        and weight.codes.is_contiguous()
+        and (weight.scales.shape[1] == 1 or weight.group_size % step == 0)
     )
 
 
@@ -130,6 +146,9 @@ def handle(weight: Matrix) -> Any:
     if isinstance(weight, PackedTensor):
         return weight.handle
     assert kernels is not None
+    if isinstance(weight, ScaledTensor):
+        pointers = (weight.codes.data_ptr(), weight.shape[0], weight.scales.data_ptr())
+        return kernels.Matrix(_FP8_NUMBER, *pointers, weight.scales.shape[1])
     assert isinstance(weight, Tensor)
     return kernels.Matrix(_TYPE_NUMBERS[weight.dtype], weight.data_ptr(), weight.shape[0])
 

@@ -48,6 +48,7 @@ def test_logits(rounding: Rounding, monkeypatch: pytest.MonkeyPatch) -> None:
         importlib.import_module(f"mistralet.ops.{name}") for name in ("linear", "attention", "norm", "activation")
     ]
     monkeypatch.setattr("mistralet.ops.attention._is_native", lambda _query, _cache: False)
+    monkeypatch.setattr(modules[0], "kernels", None)  # they multiply FP8 on a CPU
     expected = logits(model)
     lay_together(model)
     for module in modules:
