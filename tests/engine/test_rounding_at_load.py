@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from mistralet.errors import UsageError
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.native import kernels
 from mistralet.ops import blocks_for
+from mistralet.ops.linear import are_native
 from mistralet.quant import PackedTensor, ScaledTensor
 from support.quantized_files import KINDS, write_quantized
 from support.random_models import TEXT, checkpoint_of, random_weights
@@ -27,10 +30,17 @@ CONFIG = replace(TEXT, hidden_size=64, intermediate_size=128, num_attention_head
 IDS = [1, *range(20, 60)]
 
 
-def logits(model: MistralSmall) -> Tensor:
-    cache = KVCache(model.config, KVType.FLOAT32, CPU, blocks_for(len(IDS)))
+def logits(model: MistralSmall, ids: Sequence[int] = IDS) -> Tensor:
+    cache = KVCache(model.config, KVType.FLOAT32, CPU, blocks_for(len(ids)))
     with torch.inference_mode():
-        return model.logits(model(ForwardBatch.alone(IDS, 0), cache))
+        return model.logits(model(ForwardBatch.alone(list(ids), 0), cache))
+
+
+@pytest.fixture
+def default_configuration() -> Iterator[None]:
+    yield
+    assert kernels is not None
+    kernels.configure(2, kernels.instruction_sets()[0])
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +79,21 @@ def test_int4_is_packed_for_the_kernels(checkpoint: Checkpoint) -> None:
     assert torch.nn.functional.cosine_similarity(logits(model), expected, dim=-1).min() > 0.999
 
 
+@pytest.mark.skipif(kernels is None, reason="needs the native kernels")
+@pytest.mark.usefixtures("default_configuration")
+def test_fp8_is_multiplied_as_it_lies(checkpoint: Checkpoint) -> None:
+    """With the same bits on every instruction set, in every number of threads, with more tokens behind or fewer."""
+    assert kernels is not None
+    model = load_weights(rounded(checkpoint, Rounding.FP8), CPU)
+    assert are_native(torch.zeros(1, 1), [layer.feed_forward.w2.weight for layer in model.layers])
+    first = logits(model)
+    for instruction_set, threads in product(kernels.instruction_sets(), (1, 2)):
+        kernels.configure(threads, instruction_set)
+        assert torch.equal(logits(model), first)
+        assert torch.equal(logits(model, IDS[:5]), first[:5])
+    torch.testing.assert_close(first, logits(of_rounded_floats(checkpoint, Rounding.FP8)), rtol=0, atol=1e-4)
+
+
 def test_progress_is_told(checkpoint: Checkpoint) -> None:
     told: list[tuple[int, int]] = []
     load_weights(rounded(checkpoint, Rounding.INT4), CPU, progress=lambda *each: told.append(each))
@@ -100,5 +125,8 @@ def test_a_quantised_checkpoint_runs(kind: str, reference: Reference, tmp_path: 
         for folder in write_quantized(reference, tmp_path, kind)
     )
     torch.testing.assert_close(logits(quantized), logits(dense), rtol=0, atol=1e-4)
-    with_kernels = logits(load_weights(open_checkpoint(tmp_path / kind), CPU))
-    assert torch.nn.functional.cosine_similarity(with_kernels, logits(dense), dim=-1).min() > 0.999
+    model = load_weights(open_checkpoint(tmp_path / kind), CPU)
+    assert torch.nn.functional.cosine_similarity(logits(model), logits(dense), dim=-1).min() > 0.999
+    if kernels is not None and kind.startswith("fp8"):
+        assert all(are_native(torch.zeros(1, 1), [layer.attention.wo.weight]) for layer in model.layers)
+        torch.testing.assert_close(logits(model), logits(dense), rtol=0, atol=1e-4)

@@ -27,6 +27,7 @@ from mistralet.model import ALONE, MistralSmall, Shard
 from mistralet.model.layers import Attention, FeedForward, Linear, Weight
 from mistralet.native import kernels
 from mistralet.quant import (
+    Encoding,
     PackedTensor,
     QuantizedTensor,
     ScaledTensor,
@@ -230,6 +231,8 @@ def _prepared(
         return pack(as_blocks(weight))
     if packs and isinstance(weight, QuantizedTensor):
         return pack(weight)
+    if packs and isinstance(weight, ScaledTensor) and weight.encoding is Encoding.FP8:
+        return replace(weight, scales=weight.scales.to(torch.float32).contiguous())  # as the kernels read them
     if isinstance(weight, QuantizedTensor) and device.type == "cuda":
         return scaled(weight.to(device)).with_half_scales()
     return weight.to(device)
