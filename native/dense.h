@@ -7,9 +7,10 @@
 // smaller than a block, they are the blocks.
 //
 // A few tokens read the weights straight from memory, which bounds their speed. Many are bound by arithmetic: a block
-// of activations stays in the second-level cache, a tile of weights, as floats, in the first, 12 sums in registers.
+// of activations stays in the second-level cache, a tile of weights, as floats, in the first, all its sums in registers.
 #pragma once
 
+#include "activations.h"
 #include "layout.h"
 
 namespace mistralet {
@@ -27,9 +28,8 @@ constexpr int16_t kE4M3Mask = ~0x4000;  // of all that is not such a repeated si
 
 constexpr int kSumLanes = 8;
 constexpr int64_t kColumnBlock = 1024;
-constexpr int kTileTokens = 3;
 constexpr int kFewTokens = 12;       // up to so many, weights are used straight from memory
-constexpr int64_t kTokenBlock = 63;  // a multiple of a tile
+constexpr int64_t kTokenBlock = 60;  // a multiple of every tile
 constexpr int64_t kRowBlock = 256;   // rows of weights that a block of activations is laid out for
 constexpr int kMaxTileRows = 8;
 constexpr int64_t kAhead = 512;      // bytes
@@ -198,7 +198,7 @@ struct Dense {
     }
   }
 
-  // A tile of weights with a tile of tokens, over one block of columns. Not inlined: its 12 sums need the registers.
+  // A tile of weights with a tile of tokens, over one block of columns. Not inlined: its sums need the registers.
   template <int Tokens>
   __attribute__((noinline)) static void multiply_tile(const float* weights, const float* x, int64_t steps,
                                                       const Scales& scales, float* totals) {
@@ -262,18 +262,12 @@ struct Dense {
     }
   }
 
-  template <int N>
-  struct Size {
-    static constexpr int value = N;
-  };
-
-  // Calls `function` for tiles of 3, 2 or 1 tokens, which together are `tokens`.
+  // Calls `function` for tiles of up to kTileTokens tokens, which together are `tokens`.
   template <class Function>
   static void for_tiles(int64_t tokens, Function&& function) {
-    int64_t t = 0;
-    for (; t + kTileTokens <= tokens; t += kTileTokens) function(Size<kTileTokens>{}, t);
-    if (tokens - t == 2) function(Size<2>{}, t);
-    if (tokens - t == 1) function(Size<1>{}, t);
+    for (int64_t t = 0; t < tokens; t += Isa::kTileTokens) {
+      with_count<Isa::kTileTokens>(smaller(Isa::kTileTokens, tokens - t), [&](auto size) { function(size, t); });
+    }
   }
 
   template <class W>

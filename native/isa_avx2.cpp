@@ -9,6 +9,7 @@ namespace {
 struct Avx2 {
   static constexpr int kLanes = 8, kVectors = 2;
   static constexpr int kTileRows = 5;         // two vectors of sums a row, codes and activations fit into 16 registers
+  static constexpr int kTileTokens = 3;       // their 12 sums, three activations and a weight do, too
   static constexpr bool kSignedBytes = true;
   using Int = __m256i;
   using Float = __m256;

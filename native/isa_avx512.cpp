@@ -9,6 +9,7 @@ namespace {
 struct Avx512 {
   static constexpr int kLanes = 16, kVectors = 1;
   static constexpr int kTileRows = 12;  // their sums, the codes and scales fill the 32 registers
+  static constexpr int kTileTokens = 4;  // their 16 sums leave room for what 8-bit floats are widened with
   static constexpr bool kSignedBytes = false;
   using Int = __m512i;
   using Float = __m512;
@@ -122,8 +123,7 @@ struct Avx512 {
     return _mm512_cvtph_ps(_mm256_and_si256(shifted, _mm256_set1_epi16(kE4M3Mask)));
   }
   static Float repeat_columns(const float* p) {
-    const __m256 columns = _mm256_loadu_ps(p);
-    return join(columns, columns);
+    return _mm512_castpd_ps(_mm512_broadcast_f64x4(_mm256_loadu_pd(reinterpret_cast<const double*>(p))));
   }
   static void store_columns(float* p, Float a) { _mm256_storeu_ps(p, _mm512_castps512_ps256(a)); }
   static __m128 sum_rows(__m256 a, __m256 b, __m256 c, __m256 d) {

@@ -10,6 +10,7 @@ namespace {
 struct Portable {
   static constexpr int kLanes = 8, kVectors = 2;
   static constexpr int kTileRows = 4;
+  static constexpr int kTileTokens = 3;
   static constexpr bool kSignedBytes = false;
   struct Int { uint8_t bytes[4 * kLanes]; };
   struct Float { float lanes[kLanes]; };

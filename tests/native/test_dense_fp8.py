@@ -21,7 +21,7 @@ if kernels is None:
 
 SETS = kernels.instruction_sets()
 # More tokens than are read straight from memory, and than a block of them holds.
-TOKENS = st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 130]))
+TOKENS = st.one_of(st.integers(1, 20), st.sampled_from([60, 61, 130]))
 # With the number of groups of columns that have a scale each: odd sizes, more than a block of columns, groups that are
 # smaller than such a block, as large, larger.
 SHAPES = st.one_of(
