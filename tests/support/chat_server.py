@@ -58,17 +58,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.fake.paths.append(self.path)
         self.fake.headers.append(dict(self.headers))
-        self.fake.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.fake.requests.append(body)
         time.sleep(self.fake.seconds)
         answer = self.fake.answer
-        reply = self.fake.replies.pop(0) if answer is None else answer(self.path, self.fake.requests[-1])
+        reply = self.fake.replies.pop(0) if answer is None else answer(self.path, body)
         if reply.body is not None:
             self._send(reply.status, {"Content-Type": "application/json", **reply.headers}, reply.body)
             return
         data = [chunk if isinstance(chunk, str) else json.dumps(chunk) for chunk in reply.chunks]
         events = data if reply.breaks_off else [*data, "[DONE]"]
-        body = "".join(f"data: {text}\n\n" for text in events).encode()
-        self._send(reply.status, {"Content-Type": "text/event-stream", **reply.headers}, body)
+        stream = "".join(f"data: {text}\n\n" for text in events).encode()
+        self._send(reply.status, {"Content-Type": "text/event-stream", **reply.headers}, stream)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
