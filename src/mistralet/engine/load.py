@@ -152,8 +152,8 @@ def load_weights(
             float32.
         use_native: pack quantised matrices for the native kernels, where there are any and the device is a CPU. They
             take float32 activations, which is more exact than bfloat16, and faster.
-        progress: called while matrices are packed or rounded, with the bytes done and all bytes, of a GGUF file first
-            for the text decoder, then for encoder and projector of pictures; the rest takes no time.
+        progress: called with the bytes done and all bytes; while matrices of a GGUF file are packed for the native
+            kernels, first of the text decoder's, then of those of encoder and projector of pictures.
         round_vision: round float matrices of encoder and projector to 8 bits (Q8_0) for the native kernels. Features
             keep a cosine above 0.999 to those in float32.
         shard: which part of the model is loaded; float encoders of pictures stay float then.
@@ -186,7 +186,7 @@ def load_weights(
     for name, weight in _each(prepared, checkpoint.tensors, 1 if device.type == "cpu" else _READERS):
         modules[name].set_weight(weight)
         done += checkpoint.tensors[name].nbytes
-        if progress is not None and checkpoint.format != "gguf":
+        if progress is not None and not (native and checkpoint.format == "gguf"):
             progress(done, checkpoint.nbytes)
     if checkpoint.config.tie_word_embeddings:
         model.output.set_weight(tied_output or model.tok_embeddings.weight)
