@@ -65,6 +65,70 @@ def half_bytes(numbers, table, encoding: tl.constexpr):
     return bits.to(tl.float32, bitcast=True) - (_FLOAT_BASE + 8)
 
 
+# Eight codes of half a byte in a word to eight bfloat16, two in each operation. A number below 16 in the lowest bits of
+# the mantissa of 128 makes the sum of both; 136 less is the code's value; then scale and offset. What stands in one
+# register are the columns 0 and 4, 1 and 5, 2 and 6, 3 and 7.
+EIGHT_INT4 = tl.constexpr("""
+{
+.reg .b32 q1, q2, q3, a, b, c, d, one, less;
+mov.b32 one, 0x3f803f80;
+mov.b32 less, 0xc308c308;
+shr.b32 q1, $4, 4;
+shr.b32 q2, $4, 8;
+shr.b32 q3, $4, 12;
+lop3.b32 a, $4, 0x000f000f, 0x43004300, 0xea;
+lop3.b32 b, q1, 0x000f000f, 0x43004300, 0xea;
+lop3.b32 c, q2, 0x000f000f, 0x43004300, 0xea;
+lop3.b32 d, q3, 0x000f000f, 0x43004300, 0xea;
+fma.rn.bf16x2 a, a, one, less;
+fma.rn.bf16x2 b, b, one, less;
+fma.rn.bf16x2 c, c, one, less;
+fma.rn.bf16x2 d, d, one, less;
+fma.rn.bf16x2 $0, a, $5, $7;
+fma.rn.bf16x2 $1, b, $6, $8;
+fma.rn.bf16x2 $2, c, $5, $7;
+fma.rn.bf16x2 $3, d, $6, $8;
+}
+""")
+
+
+@triton.jit
+def int4_in_pairs(stored, scale, base, by_assembly: tl.constexpr):
+    """Weights of int4 codes `[rows, pieces, bytes]`, in two tensors like them, as `asked_in_pairs` has activations.
+
+    Args:
+        scale, base: of each byte.
+        by_assembly: in bfloat16, for cards of NVIDIA; else in float32, which the interpreter can run.
+    """
+    if by_assembly:
+        first, second = tl.inline_asm_elementwise(
+            EIGHT_INT4,
+            "=r,=r,=r,=r,r,r,r,r,r",
+            [stored, scale.to(tl.bfloat16), base.to(tl.bfloat16)],
+            dtype=(tl.bfloat16, tl.bfloat16),
+            is_pure=True,
+            pack=4,
+        )
+    else:
+        rows: tl.constexpr = stored.shape[0]
+        size: tl.constexpr = stored.shape[1] * stored.shape[2]
+        # Of four bytes, which hold eight columns, the first and third, and the second and fourth.
+        even, odd = tl.split(tl.reshape(stored, (rows, size // 4, 2, 2)))
+        even = tl.permute(tl.join(even & 15, even >> 4), (0, 1, 3, 2))
+        odd = tl.permute(tl.join(odd & 15, odd >> 4), (0, 1, 3, 2))
+        first = (tl.reshape(even, stored.shape).to(tl.float32) - 8) * scale + base
+        second = (tl.reshape(odd, stored.shape).to(tl.float32) - 8) * scale + base
+    return first, second
+
+
+@triton.jit
+def asked_in_pairs(asked, tokens: tl.constexpr, size: tl.constexpr):
+    """Activations `[tokens, 2 * size]` as `[tokens, size]` twice: of eight the columns 0, 4, 1, 5, and 2, 6, 3, 7."""
+    eights = tl.reshape(asked, (tokens, size // 4, 2, 2, 2))
+    first, second = tl.split(tl.permute(eights, (0, 1, 4, 2, 3)))
+    return tl.reshape(first, (tokens, size)), tl.reshape(second, (tokens, size))
+
+
 def bytes_of(weight: ScaledTensor) -> Tensor:
     """The codes as uint8, `[rows, bytes]`."""
     return weight.codes.contiguous().view(torch.uint8)

@@ -8,6 +8,7 @@ second kernel.
 
 from __future__ import annotations
 
+from enum import Enum
 from math import gcd
 
 import torch
@@ -15,19 +16,59 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from mistralet.ops.triton.codes import bytes_of, encoding_name, half_bytes, nf4_table, whole_bytes
-from mistralet.quant import ScaledTensor
+from mistralet.ops.triton.codes import (
+    asked_in_pairs,
+    bytes_of,
+    encoding_name,
+    half_bytes,
+    has_capability,
+    int4_in_pairs,
+    nf4_table,
+    whole_bytes,
+)
+from mistralet.quant import Encoding, ScaledTensor
 
 SOME = 128
 _ROWS = 64  # of a program
 _FEWEST_TOKENS = 16
 _MOST_TOKENS = 64  # of a program
 _LONGEST_STEP = 256  # columns, of few tokens
+_STEP_OF_PAIRS = 128
 _STEP_OF_MANY = 64  # of more than 16: what is summed up takes the registers
 _SHORTEST_GROUP = 8  # columns
 _SHORTEST_DOT = 16  # columns, of tensor cores
 _PROGRAMS = 512  # for some programs on each of a large card's units
 _FEWEST_COLUMNS = 512  # of a program
+
+
+class Pairs(Enum):
+    """How int4 codes are turned into weights two at a time."""
+
+    ASSEMBLY = "assembly"  # of NVIDIA's cards, scales and weights in bfloat16
+    PLAIN = "plain"  # in float32, to try the same order of columns in the interpreter
+
+
+@triton.jit
+def _with_halves(
+    total, stored, asked, scale, base, table, encoding: tl.constexpr, in_pairs: tl.constexpr, by_assembly: tl.constexpr
+):
+    """`total` and the product with codes of half a byte: of the columns in one tensor, then of those in another."""
+    rows: tl.constexpr = stored.shape[0]
+    size: tl.constexpr = stored.shape[1] * stored.shape[2]
+    tokens: tl.constexpr = asked.shape[0]
+    if in_pairs:
+        scale, _whole = tl.broadcast(scale, stored)
+        base, _whole = tl.broadcast(base, stored)
+        first, second = int4_in_pairs(stored, scale, base, by_assembly)
+        first_asked, second_asked = asked_in_pairs(asked, tokens, size)
+    else:
+        first = half_bytes(stored & 15, table, encoding) * scale + base
+        second = half_bytes(stored >> 4, table, encoding) * scale + base
+        first_asked, second_asked = tl.split(tl.reshape(asked, (tokens, size, 2)))
+    first = tl.reshape(first, (rows, size)).to(asked.dtype)
+    second = tl.reshape(second, (rows, size)).to(asked.dtype)
+    total = tl.dot(first, tl.trans(first_asked), total, input_precision="ieee")
+    return tl.dot(second, tl.trans(second_asked), total, input_precision="ieee")
 
 
 @triton.jit
@@ -47,6 +88,8 @@ def _some_tokens(
     columns_of_split,
     encoding: tl.constexpr,
     per_byte: tl.constexpr,
+    in_pairs: tl.constexpr,
+    by_assembly: tl.constexpr,
     has_groups: tl.constexpr,
     has_offsets: tl.constexpr,
     has_onto: tl.constexpr,
@@ -79,25 +122,21 @@ def _some_tokens(
             mask=is_token[:, None] & (start + column < last)[None, :],
             other=0,
         )
-        if per_byte == 2:
-            low, high = half_bytes(stored & 15, table, encoding), half_bytes(stored >> 4, table, encoding)
-        else:
-            low, high = whole_bytes(stored, encoding), 0.0
+        scale = tl.full((block_rows, pieces, 1), 1.0, tl.float32)
+        base = tl.zeros((block_rows, pieces, 1), tl.float32)
         if has_groups:
             group = wide_row[:, None] * groups + (begin * per_byte // group_size)[None, :]
             scale = tl.load(scales + group, mask=is_piece[None, :], other=0).to(tl.float32)[:, :, None]
-            low, high = low * scale, high * scale
             if has_offsets:
                 base = tl.load(offsets + group, mask=is_piece[None, :], other=0).to(tl.float32)[:, :, None]
-                low, high = low + base, high + base
-        weights = tl.reshape(low, (block_rows, step_bytes)).to(asked.dtype)
-        if per_byte == 2:
-            even, odd = tl.split(tl.reshape(asked, (block_tokens, step_bytes, 2)))
-            total = tl.dot(weights, tl.trans(even), total, input_precision="ieee")
-            weights = tl.reshape(high, (block_rows, step_bytes)).to(asked.dtype)
-            total = tl.dot(weights, tl.trans(odd), total, input_precision="ieee")
-        else:
+        if per_byte == 1:
+            weights = whole_bytes(stored, encoding)
+            if has_groups:
+                weights = weights * scale + base
+            weights = tl.reshape(weights, (block_rows, step)).to(asked.dtype)
             total = tl.dot(weights, tl.trans(asked), total, input_precision="ieee")
+        else:
+            total = _with_halves(total, stored, asked, scale, base, table, encoding, in_pairs, by_assembly)
     if not has_groups:
         total *= tl.load(scales + wide_row * groups).to(tl.float32)[:, None]
     kept = is_row[:, None] & is_token[None, :]
@@ -136,7 +175,8 @@ def some_tokens(x: Tensor, weight: ScaledTensor, onto: Tensor | None) -> Tensor:
     """
     tokens, (rows, columns) = x.shape[0], weight.shape
     per_byte, has_groups = _per_byte(weight), weight.scales.shape[1] > 1 or weight.offsets is not None
-    step = _LONGEST_STEP if tokens <= _FEWEST_TOKENS else _STEP_OF_MANY
+    pairs = _pairs(x, weight)
+    step = (_STEP_OF_PAIRS if pairs else _LONGEST_STEP) if tokens <= _FEWEST_TOKENS else _STEP_OF_MANY
     piece = gcd(weight.group_size, step)
     splits, columns_of_split = _splits(rows, columns)
     out = torch.empty(tokens, rows, dtype=x.dtype, device=x.device)
@@ -159,6 +199,8 @@ def some_tokens(x: Tensor, weight: ScaledTensor, onto: Tensor | None) -> Tensor:
         columns_of_split,
         encoding=encoding_name(weight),
         per_byte=per_byte,
+        in_pairs=pairs is not None,
+        by_assembly=pairs is Pairs.ASSEMBLY,
         has_groups=has_groups,
         has_offsets=weight.offsets is not None,
         has_onto=onto is not None and splits == 1,
@@ -167,6 +209,8 @@ def some_tokens(x: Tensor, weight: ScaledTensor, onto: Tensor | None) -> Tensor:
         pieces=step // piece,
         piece_bytes=piece // per_byte,
         num_stages=3,
+        # Two warps have more of a step's weights each, of which some work is done once; many tokens take the registers.
+        num_warps=2 if pairs and tokens <= _FEWEST_TOKENS else 4,
     )
     if splits > 1:
         block = 1024
@@ -174,6 +218,12 @@ def some_tokens(x: Tensor, weight: ScaledTensor, onto: Tensor | None) -> Tensor:
             target, out if onto is None else onto, out, out.numel(), splits, has_onto=onto is not None, block=block
         )
     return out
+
+
+def _pairs(x: Tensor, weight: ScaledTensor) -> Pairs | None:
+    """How codes are turned into weights two at a time, if they are: int4 in bfloat16, on NVIDIA's cards."""
+    is_known = weight.encoding is Encoding.INT4 and x.dtype == torch.bfloat16
+    return Pairs.ASSEMBLY if is_known and x.is_cuda and has_capability(x.device, 8, 0) else None
 
 
 def _per_byte(weight: ScaledTensor) -> int:
