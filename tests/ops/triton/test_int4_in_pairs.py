@@ -1,4 +1,4 @@
-"""Int4 codes that are turned into weights two at a time: the order of columns in the interpreter, the assembly by hand."""
+"""Int4 codes turned into weights two at a time: the order of columns in the interpreter, the assembly by hand."""
 
 from __future__ import annotations
 
