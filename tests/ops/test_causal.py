@@ -15,6 +15,12 @@ GENERATOR = torch.Generator().manual_seed(0)
 GPU = torch.device("cuda")
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same numbers in whatever order tests run."""
+    GENERATOR.manual_seed(0)
+
+
 def by_hand(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """`[tokens, heads, head_dim]` and `[kv_heads, context, head_dim]`, in float64."""
     tokens, heads, head_dim = query.shape

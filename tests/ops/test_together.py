@@ -14,6 +14,12 @@ from mistralet.quant import ScaledTensor, round_weight
 GENERATOR = torch.Generator().manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same numbers in whatever order tests run."""
+    GENERATOR.manual_seed(0)
+
+
 def matrices(*rows: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
     return [torch.randn(count, 64, generator=GENERATOR).to(dtype) for count in rows]
 

@@ -109,9 +109,8 @@ def products() -> None:
         dequantize(weight, torch.bfloat16)
 
 
-def the_rest(capability: int) -> None:
-    if capability >= 89:
-        importlib.import_module("mistralet.ops.triton.float8").round_tokens(bfloat16(2, COLUMNS))
+def the_rest() -> None:
+    importlib.import_module("mistralet.ops.triton.float8").round_tokens(bfloat16(2, COLUMNS))
     kernels.rms_norm(bfloat16(2, COLUMNS), bfloat16(COLUMNS), 1e-5)
     kernels.swiglu(bfloat16(2, COLUMNS), bfloat16(2, COLUMNS))
     tables = PagedBatch([Span(1, 100, torch.arange(4, dtype=torch.int32))]).tables_on(CPU)
@@ -137,7 +136,7 @@ def main(capability: int) -> None:
             module = importlib.import_module(f"mistralet.ops.triton.{name}")
             module.float8_name = lambda _device: "fp8_by_bits"
     products()
-    the_rest(capability)
+    the_rest()
 
 
 if __name__ == "__main__":

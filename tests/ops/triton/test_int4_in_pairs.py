@@ -19,6 +19,12 @@ GENERATOR = torch.Generator().manual_seed(0)
 MASK = 0xFFFFFFFF
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same numbers in whatever order tests run."""
+    GENERATOR.manual_seed(0)
+
+
 def randn(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=GENERATOR)
 

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from mistralet.ops.triton.codes import has_capability
+from mistralet.ops.triton.codes import float8_bytes, has_capability
 from mistralet.quant import Encoding, ScaledTensor
 
 _LARGEST = 448.0  # of float8 e4m3fn
@@ -29,7 +29,7 @@ def _round_tokens(x, codes, scales, size, largest_code: tl.constexpr, least: tl.
     for start in range(0, size, block):
         is_there = start + place < size
         part = tl.load(x + row * size + start + place, mask=is_there, other=0).to(tl.float32)
-        tl.store(codes + row * size + start + place, (part / scale).to(codes.dtype.element_ty), mask=is_there)
+        tl.store(codes + row * size + start + place, float8_bytes(part / scale), mask=is_there)
 
 
 def round_tokens(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,7 +37,7 @@ def round_tokens(x: Tensor) -> tuple[Tensor, Tensor]:
     tokens, size = x.shape
     codes = torch.empty(tokens, size, dtype=torch.float8_e4m3fn, device=x.device)
     scales = torch.empty(tokens, 1, dtype=torch.float32, device=x.device)
-    _round_tokens[(tokens,)](x, codes, scales, size, largest_code=_LARGEST, least=_LEAST, block=2048)
+    _round_tokens[(tokens,)](x, codes.view(torch.uint8), scales, size, largest_code=_LARGEST, least=_LEAST, block=2048)
     return codes, scales
 
 
