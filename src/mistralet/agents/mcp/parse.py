@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mistralet.agents.mcp.server import McpServer
 from mistralet.errors import UsageError
 
 _KEYS_OF_A_COMMAND = {"command": str, "args": list, "env": dict, "cwd": str}
@@ -15,11 +15,19 @@ _KEYS_OF_A_URL = {"url": str, "headers": dict}
 _OPTIONS = {"prefix": str, "tools": list, "trusted": bool}
 
 
-def parse_servers(text: str) -> list[McpServer]:
+@dataclass(frozen=True)
+class WrittenServer:
+    """A server as it is written down: what `McpServer.stdio`, if it is a command, or `McpServer.http` takes."""
+
+    is_command: bool
+    arguments: dict[str, Any]
+
+
+def parse_servers(text: str) -> list[WrittenServer]:
     """See `McpServer.parse`."""
     text = text.strip()
     if text.startswith(("http://", "https://")):
-        return [McpServer.http(text)]
+        return [WrittenServer(False, {"url": text})]
     if text.endswith(".json"):
         return _servers_of_file(Path(text).expanduser())
     try:
@@ -28,10 +36,10 @@ def parse_servers(text: str) -> list[McpServer]:
         raise UsageError(f"The command line of the MCP server '{text}' cannot be read: {error}.") from error
     if not words:
         raise UsageError("An MCP server is given as an empty text; give a command line, a URL or a JSON file.")
-    return [McpServer.stdio(words[0], words[1:])]
+    return [WrittenServer(True, {"command": words[0], "args": words[1:]})]
 
 
-def _servers_of_file(path: Path) -> list[McpServer]:
+def _servers_of_file(path: Path) -> list[WrittenServer]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -46,7 +54,7 @@ def _is_disabled(entry: Any) -> bool:
     return isinstance(entry, dict) and entry.get("disabled") is True
 
 
-def _server(name: str, entry: Any, path: Path) -> McpServer:
+def _server(name: str, entry: Any, path: Path) -> WrittenServer:
     where = f"The MCP server '{name}' in {path}"
     if not isinstance(entry, dict) or ("command" in entry) == ("url" in entry):
         raise UsageError(f"{where} must have either a 'command' or a 'url'.")
@@ -59,5 +67,4 @@ def _server(name: str, entry: Any, path: Path) -> McpServer:
         items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         if not isinstance(value, kind) or not all(isinstance(item, str) for item in items):
             raise UsageError(f"{where} has a wrong '{key}': {json.dumps(value)}.")
-    make = McpServer.stdio if "command" in entry else McpServer.http
-    return make(name=name, **given)
+    return WrittenServer("command" in entry, {"name": name, **given})

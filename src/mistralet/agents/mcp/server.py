@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from mistralet.agents.foreign import chosen, shortened, tool_names
+from mistralet.agents.mcp.parse import parse_servers
 from mistralet.agents.mcp.server_log import ServerLog
 from mistralet.agents.shared_source import SharedSource
 from mistralet.agents.tool import AgentTool
@@ -125,16 +126,15 @@ class McpServer(SharedSource):
 
         return cls(open_streams, name=name or parts.hostname, **options)
 
-    @staticmethod
-    def parse(text: str) -> list[McpServer]:
+    @classmethod
+    def parse(cls, text: str) -> list[McpServer]:
         """The servers that a text names: a URL, a file `*.json` with `mcpServers`, or a command line.
 
         Raises:
             UsageError: the file cannot be read, or an entry of it is wrong.
         """
-        from mistralet.agents.mcp.parse import parse_servers
-
-        return parse_servers(text)
+        written = parse_servers(text)
+        return [(cls.stdio if each.is_command else cls.http)(**each.arguments) for each in written]
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Sequence[AgentTool]]:
