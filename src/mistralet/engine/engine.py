@@ -92,6 +92,7 @@ class Engine:
         self.launches_ahead = model.norm.weight.device.type == "cuda" and model.shard.size == 1
         self._ahead: RunningStep | None = None  # the next step, if it was launched ahead
         self._told = 0.0  # when the last step was told of
+        self.runner.prepare()
 
     @property
     def has_work(self) -> bool:

@@ -41,16 +41,23 @@ class ModelRunner:
         spans = batch.places.spans
         if not self._records or not batch.places.is_decoding or len(spans) > _MOST_SEQUENCES:
             return self.model(batch, self.cache)  # type: ignore[no-any-return]
-        size = _power_of_two(len(spans))
-        longest = max(_LEAST_CONTEXT, _power_of_two(max(span.context for span in spans)))
+        longest = max(span.context for span in spans)
+        step = self._step(_power_of_two(len(spans)), max(_LEAST_CONTEXT, _power_of_two(longest)))
+        step.fill(batch)
+        return step.replay()[: len(spans)]
+
+    @torch.inference_mode()
+    def prepare(self) -> None:
+        """Record the step of one sequence, so that the first answer need not wait until kernels are compiled."""
+        if self._records:
+            self._step(1, _LEAST_CONTEXT)
+
+    def _step(self, size: int, longest: int) -> RecordedStep:
         step = self._steps.get((size, longest))
         if step is None:
             step = self._steps[size, longest] = RecordedStep(self.model, self.cache, size, longest)
-            step.fill(batch)
             self._pool = step.record(self._pool)
-        else:
-            step.fill(batch)
-        return step.replay()[: len(spans)]
+        return step
 
     def wait(self) -> None:
         """Until the device has done all that it was asked."""
@@ -70,6 +77,7 @@ class RecordedStep:
         self._model, self._cache = model, cache
         # What is written here goes to the device in one copy each.
         self._numbers = _staging(device, 4, size, dtype=torch.int64)
+        self._numbers[2] = -1  # so that nothing is kept of the runs that come before the first batch
         self._table = _staging(device, size, blocks_for(longest), dtype=torch.int32)
         self._numbers_there = self._numbers.to(device, copy=True)
         self._table_there = self._table.to(device, copy=True)

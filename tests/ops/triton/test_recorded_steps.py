@@ -87,3 +87,16 @@ def test_prompts_beside_single_tokens(model: MistralSmall) -> None:
         parts.append(model(ForwardBatch(ids[first : first + span.tokens], PagedBatch([span])), alone_cache))
     torch.testing.assert_close(actual, torch.cat(parts), rtol=1e-4, atol=1e-4)
     assert not runner._steps
+
+
+def test_the_first_answer_finds_its_step_recorded(model: MistralSmall) -> None:
+    cache = new_cache(model)
+    runner = ModelRunner(model, cache)
+    runner.prepare()
+    (step,) = runner._steps.values()
+    with torch.inference_mode():
+        step.replay()  # as recording it does
+        assert all(bool((tensor == 0).all()) for layer in cache.layers for tensor in layer.tensors)
+        runner(ForwardBatch(torch.tensor([5]), PagedBatch(spans(3))))
+    assert list(runner._steps.values()) == [step]
+    assert any(bool((tensor != 0).any()) for layer in cache.layers for tensor in layer.tensors)
