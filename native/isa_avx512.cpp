@@ -44,12 +44,18 @@ struct Avx512 {
     __builtin_memcpy(&bits, p, 4);
     return _mm512_set1_epi32(bits);
   }
+  // Adds the products of each lane's four bytes with the four at `x`. By hand, since GCC copies every sum to another
+  // register and back around the intrinsic, which costs a third of the speed.
+  static void add_dot(Int& sum, Int weights, const int8_t* x) {
+    using Quad [[gnu::may_alias, gnu::aligned(1)]] = int;
+    asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weights), "m"(*reinterpret_cast<const Quad*>(x)));
+  }
   template <int Bits, int First, int Last, int Rows, class Codes>
   static void dots(const Codes& codes, const int8_t* x, Int (&out)[Rows][1]) {
     for (auto& row : out) row[0] = zero();
     for (int q = First; q < Last; ++q) {
       const Int weights = codes(q, 0);
-      for (int m = 0; m < Rows; ++m) out[m][0] = _mm512_dpbusd_epi32(out[m][0], weights, quad(x + m * kGroup + 4 * q));
+      for (int m = 0; m < Rows; ++m) add_dot(out[m][0], weights, x + m * kGroup + 4 * q);
     }
   }
 
