@@ -79,6 +79,13 @@ def test_columns_split_among_programs(rows: int, columns: int) -> None:
     torch.testing.assert_close(triton.scaled_linear(x, weight, onto), expected, rtol=1e-4, atol=1e-2)
 
 
+def test_no_tokens_touch_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that only reads scores no row; the vocabulary's matrix would be gigabytes as floats."""
+    weight = random_scaled(Encoding.INT8, 5, 64, 32, has_offsets=True)
+    monkeypatch.setattr(ScaledTensor, "dequantize", lambda _self: pytest.fail("weights were turned into floats"))
+    assert triton.scaled_linear(randn(0, 64), weight).shape == (0, 5)
+
+
 def all_float8() -> ScaledTensor:
     numbers = torch.arange(256, dtype=torch.uint8)
     is_number = (numbers & 127) < 127
