@@ -9,10 +9,10 @@ from math import prod
 import torch
 from torch import Tensor
 
-from mistralet.config import ModelConfig, part_of, tensor_shapes
+from mistralet.config import ModelConfig, is_layer_matrix, part_of, tensor_shapes
 from mistralet.engine.load import lay_together
 from mistralet.model import MistralSmall
-from mistralet.model.layers import Linear, Weight
+from mistralet.model.layers import Weight
 from mistralet.quant import Encoding, ScaledTensor
 
 FORMATS = ("bf16", "fp8", "int4")
@@ -28,7 +28,7 @@ def random_text(config: ModelConfig, name: str, device: torch.device) -> Mistral
     for path, module in model.named_modules():
         if isinstance(module, Weight):
             shape = tuple(module.weight.shape)
-            if name != "bf16" and isinstance(module, Linear) and path.startswith("layers."):
+            if name != "bf16" and is_layer_matrix(path, shape):
                 module.set_weight(random_scaled(name, shape[0], shape[1], device))
             else:
                 module.set_weight(random_dense(shape, device))
@@ -49,12 +49,7 @@ def random_vision(config: ModelConfig, device: torch.device) -> MistralSmall:
 def text_bytes(config: ModelConfig, name: str) -> int:
     """What the text decoder takes in a format."""
     shapes = tensor_shapes(replace(config, vision=None)).items()
-    return int(
-        sum(
-            prod(shape) * (_BYTES[name] if weight.startswith("layers.") and len(shape) > 1 else 2)
-            for weight, shape in shapes
-        )
-    )
+    return int(sum(prod(shape) * (_BYTES[name] if is_layer_matrix(weight, shape) else 2) for weight, shape in shapes))
 
 
 def random_dense(shape: tuple[int, ...], device: torch.device) -> Tensor:

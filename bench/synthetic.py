@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.gguf_shape import add_shape
-from mistralet.checkpoint import StoredTensor, check, open_checkpoint
+from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.ggml_types import GGML_TYPES
 from mistralet.checkpoint.gguf import canonical_name
 from mistralet.checkpoint.plan import q4_k_m_type
@@ -80,17 +80,23 @@ def ensure_synthetic(folder: Path, config: ModelConfig, progress: Progress | Non
 
 def is_whole(path: Path, config: ModelConfig) -> bool:
     """Whether the file at `path` holds all of `config`, as this version writes it."""
-    if not path.is_file():
-        return False
-    try:
-        checkpoint = open_checkpoint(path)
-        check(checkpoint)
-    except MistraletError:
+    checkpoint = sound_checkpoint(path) if path.is_file() else None
+    if checkpoint is None:
         return False
     is_current = checkpoint.metadata.get(_VERSION_KEY) == _VERSION
     return is_current and [(t.name, t.shape, t.dtype) for t in checkpoint.tensors.values()] == [
         (t.name, t.shape, t.dtype) for t in plan_tensors(config, path)
     ]
+
+
+def sound_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint at `path`, if it is a whole one."""
+    try:
+        checkpoint = open_checkpoint(path)
+        check(checkpoint)
+    except MistraletError:
+        return None
+    return checkpoint
 
 
 def plan_tensors(config: ModelConfig, path: Path) -> list[StoredTensor]:

@@ -13,10 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.synthetic import slice_of
-from mistralet.checkpoint import check, open_checkpoint
+from bench.synthetic import slice_of, sound_checkpoint
 from mistralet.config import ModelConfig, tensor_shapes
-from mistralet.errors import MistraletError, UsageError
+from mistralet.errors import UsageError
 from mistralet.files import require_room
 
 # Of 131072: else a slice would be embedding and output for the most part.
@@ -60,14 +59,8 @@ def weights_file(path: Path) -> Path:
 
 def is_whole(path: Path, config: ModelConfig) -> bool:
     """Whether the folder at `path` holds all of `config`."""
-    if not path.is_dir():
-        return False
-    try:
-        checkpoint = open_checkpoint(path)
-        check(checkpoint)
-    except MistraletError:
-        return False
-    return checkpoint.config == config
+    checkpoint = sound_checkpoint(path) if path.is_dir() else None
+    return checkpoint is not None and checkpoint.config == config
 
 
 def _write(path: Path, config: ModelConfig) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,12 +17,6 @@ if kernels is None:
 
 SETS = kernels.instruction_sets()
 KV_TYPES = [kv_type for kv_type in KVType if kv_type.is_native]
-
-
-@pytest.fixture(autouse=True)
-def default_configuration() -> Iterator[None]:
-    yield
-    kernels.configure(2, SETS[0])
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:

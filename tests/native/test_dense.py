@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,12 +20,6 @@ TYPES = [torch.float32, torch.float16, torch.bfloat16]
 # More than a block of columns; more tokens than are read straight from memory, and than a block holds.
 COLUMNS = st.one_of(st.integers(1, 70), st.sampled_from([1024, 1025, 2100]))
 TOKENS = st.one_of(st.integers(1, 20), st.sampled_from([60, 61, 130]))
-
-
-@pytest.fixture(autouse=True)
-def default_configuration() -> Iterator[None]:
-    yield
-    kernels.configure(2, SETS[0])
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:

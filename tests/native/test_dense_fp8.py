@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -28,12 +27,6 @@ SHAPES = st.one_of(
     st.tuples(st.integers(1, 70), st.just(1)),
     st.sampled_from([(1024, 1), (1025, 1), (2100, 1), (24, 3), (384, 3), (1120, 5), (2048, 2), (4096, 2)]),
 )
-
-
-@pytest.fixture(autouse=True)
-def default_configuration() -> Iterator[None]:
-    yield
-    kernels.configure(2, SETS[0])
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -22,12 +21,6 @@ if kernels is None:
 SETS = kernels.instruction_sets()
 # Bytes of a block at which float16 numbers stand: scales, then offsets or scales of the minima.
 HALVES = {name: [0, 2] for name in FORMATS} | {"Q4_0": [0], "Q5_0": [0], "Q8_0": [0], "Q6_K": [208]}
-
-
-@pytest.fixture(autouse=True)
-def default_configuration() -> Iterator[None]:
-    yield
-    kernels.configure(2, SETS[0])
 
 
 def random_matrix(block_format: BlockFormat, rows: int, columns: int, seed: int = 0) -> QuantizedTensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,12 +16,6 @@ if kernels is None:
     pytest.skip("the native kernels were not built", allow_module_level=True)
 
 SETS = kernels.instruction_sets()
-
-
-@pytest.fixture(autouse=True)
-def default_configuration() -> Iterator[None]:
-    yield
-    kernels.configure(2, SETS[0])
 
 
 def randn(*shape: int, seed: int) -> Tensor:

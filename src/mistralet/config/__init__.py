@@ -6,7 +6,7 @@ from mistralet.config.kv_type import KVType
 from mistralet.config.model import ModelConfig, VisionConfig
 from mistralet.config.native import config_from_native
 from mistralet.config.quantization import Quantization, Rounding, quantization_of
-from mistralet.config.shapes import count_parameters, part_of, tensor_shapes
+from mistralet.config.shapes import count_parameters, is_layer_matrix, part_of, tensor_shapes
 
 __all__ = [
     "KVType",
@@ -18,6 +18,7 @@ __all__ = [
     "config_from_hf",
     "config_from_native",
     "count_parameters",
+    "is_layer_matrix",
     "part_of",
     "quantization_of",
     "tensor_shapes",

@@ -36,6 +36,11 @@ def part_of(name: str) -> str:
     return "projector" if name.startswith(PROJECTOR_PREFIXES) else "text"
 
 
+def is_layer_matrix(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor is a matrix of the text decoder's layers: what published quantised checkpoints quantise."""
+    return name.startswith("layers.") and len(shape) == 2
+
+
 def count_parameters(config: ModelConfig) -> dict[str, int]:
     """Weights of each part ("text", "vision", "projector") and in all ("total")."""
     counts = {"text": 0, "vision": 0, "projector": 0}

@@ -12,7 +12,7 @@ from mistralet.model.layers import Weight
 from mistralet.ops import BLOCK_SIZE, blocks_for
 
 # A context that is always tried: where even that is too much, the system may still find room.
-_LEAST_CONTEXT = 4096
+LEAST_CONTEXT = 4096
 # Beside weights and cache on a GPU: activations of a long prompt's step, a matrix turned into floats, recorded steps.
 _GPU_HEADROOM = 2 << 30
 # More would rarely be found again.
@@ -27,7 +27,7 @@ def blocks_that_fit(model: MistralSmall, kv_type: KVType) -> int:
     """
     block_bytes = BLOCK_SIZE * model.part.kv_bytes_per_token(kv_type)
     context = model.config.max_position_embeddings
-    least = blocks_for(min(context, _LEAST_CONTEXT))
+    least = blocks_for(min(context, LEAST_CONTEXT))
     return min(blocks_for(_CONTEXTS * context), max(least, _free_bytes(model) // block_bytes))
 
 

@@ -9,14 +9,14 @@ import torch
 
 from mistralet.checkpoint import Checkpoint
 from mistralet.checkpoint.plan import plan_checkpoint
-from mistralet.config import KVType, Rounding
+from mistralet.config import KVType, Rounding, is_layer_matrix
+from mistralet.engine.cache_size import LEAST_CONTEXT
 from mistralet.errors import UsageError
 from mistralet.machine import format_bytes
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
-_LEAST_CONTEXT = 4096  # tokens that must fit beside the weights
 # Bits of a weight that is rounded while it is loaded, with its part of scales.
 _ROUNDED_BITS = {Rounding.FP8: 8, Rounding.INT4: 4.5}
 
@@ -62,8 +62,8 @@ def choose_device(
 
 def _needed(checkpoint: Checkpoint, rounding: Rounding | None) -> float:
     """Bytes of weights, a short context, and what is kept free."""
-    needed: float = plan_checkpoint(checkpoint, KVType.BFLOAT16).needed(_LEAST_CONTEXT)
+    needed: float = plan_checkpoint(checkpoint, KVType.BFLOAT16).needed(LEAST_CONTEXT)
     if rounding is not None:
-        matrices = [t for t in checkpoint.tensors.values() if t.name.startswith("layers.") and len(t.shape) == 2]
+        matrices = [t for t in checkpoint.tensors.values() if is_layer_matrix(t.name, t.shape)]
         needed -= sum(t.nbytes * (1 - _ROUNDED_BITS[rounding] / 16) for t in matrices)
     return needed

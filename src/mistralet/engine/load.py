@@ -18,7 +18,7 @@ from mistralet import ops
 from mistralet.checkpoint import Checkpoint, StoredTensor, check, open_checkpoint
 from mistralet.checkpoint.base import FLOAT_DTYPES, SCALED_DTYPES
 from mistralet.checkpoint.sharding import sharded
-from mistralet.config import Rounding, part_of
+from mistralet.config import Rounding, is_layer_matrix, part_of
 from mistralet.engine.device import AUTO, choose_device
 from mistralet.engine.packed_file import Progress, packed_matrices
 from mistralet.errors import UsageError
@@ -113,20 +113,19 @@ def rounded(checkpoint: Checkpoint, rounding: Rounding, device: torch.device = _
     Raises:
         UsageError: there are none: the checkpoint is quantised already.
     """
-    if not any(_is_layer_matrix(tensor) and tensor.dtype in FLOAT_DTYPES for tensor in checkpoint.tensors.values()):
+    if not any(
+        is_layer_matrix(tensor.name, tensor.shape) and tensor.dtype in FLOAT_DTYPES
+        for tensor in checkpoint.tensors.values()
+    ):
         raise UsageError(f"{checkpoint.path}: its weights are quantised already; leave out --quantization.")
 
     def read(tensor: StoredTensor) -> Tensor | QuantizedTensor | ScaledTensor:
         weight = checkpoint.read_stored(tensor)
-        if _is_layer_matrix(tensor) and isinstance(weight, Tensor):
+        if is_layer_matrix(tensor.name, tensor.shape) and isinstance(weight, Tensor):
             return round_weight(weight.to(device), rounding)
         return weight
 
     return replace(checkpoint, read_stored=read)
-
-
-def _is_layer_matrix(tensor: StoredTensor) -> bool:
-    return tensor.name.startswith("layers.") and len(tensor.shape) == 2
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:

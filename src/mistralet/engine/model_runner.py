@@ -11,6 +11,7 @@ from mistralet.config import KVType
 from mistralet.model import ForwardBatch, KVCache, MistralSmall
 from mistralet.ops import PagedBatch, PagedTables, blocks_for
 from mistralet.ops.gpu import gpu_kernels
+from mistralet.ops.paged import fill_block_table
 
 _MOST_SEQUENCES = 256  # of a recorded step; with more, launching is not what takes the time
 _LEAST_CONTEXT = 512
@@ -97,9 +98,7 @@ class RecordedStep:
         slots[count:] = -1
         contexts[:count] = torch.tensor([span.context for span in spans])
         contexts[count:] = 0
-        for row, span in zip(self._table, spans, strict=False):
-            blocks = blocks_for(span.context)
-            row[:blocks] = span.blocks[:blocks]
+        fill_block_table(self._table, spans)
         self._numbers_there.copy_(self._numbers, non_blocking=True)
         self._table_there.copy_(self._table, non_blocking=True)
 

@@ -12,12 +12,19 @@ from mistralet.config import KVType
 from mistralet.native import kernels
 from mistralet.ops.causal import causal_attention
 from mistralet.ops.gpu import gpu_kernels
-from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedBatch, Span, blocks_for
+from mistralet.ops.paged import (
+    BLOCK_SIZE,
+    LARGEST_CODES,
+    LEAST_SCALED,
+    LayerCache,
+    PagedBatch,
+    Span,
+    blocks_for,
+)
 from mistralet.ops.rotary import apply_rotary
 from mistralet.quant import kv_int4
 
 _LARGEST_HEAD_DIM = 256  # kMaxHeadDim of native/kv_types.h
-_LARGEST_CODES = {KVType.INT8: 127.0, KVType.FP8: 448.0}
 
 
 def rotate_and_store(
@@ -39,8 +46,8 @@ def rotate_and_store(
         pointers = [x.data_ptr() for x in (query, key, value, rotations)]
         kernels.rotate_and_store(*pointers, query.shape[1], cache.handle, batch.handle)
         return query
-    of_gpu = gpu_kernels(query)
-    if of_gpu is not None and cache.kv_type is not KVType.INT4:
+    of_gpu = _gpu_kernels(query, cache)
+    if of_gpu is not None:
         turned: Tensor = of_gpu.rotate_and_store(query, key, value, rotations, cache, batch.tables_on(query.device))
         return turned
     slots = batch.slots.to(query.device)
@@ -79,11 +86,11 @@ def attend(query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
         _, heads, head_dim = query.shape
         kernels.attend(query.data_ptr(), heads, head_dim**-0.5, cache.handle, batch.handle, out.data_ptr())
         return out
-    of_gpu = gpu_kernels(query)
-    if of_gpu is not None and cache.kv_type is not KVType.INT4 and batch.is_decoding:
+    of_gpu = _gpu_kernels(query, cache)
+    if of_gpu is not None and batch.is_decoding:
         attended: Tensor = of_gpu.decode_attention(query, cache, batch.tables_on(query.device))
         return attended
-    if of_gpu is not None and cache.kv_type is not KVType.INT4 and batch.causal:
+    if of_gpu is not None and batch.causal:
         return _attend_mixed(of_gpu, query, cache, batch)
     parts = query.split([span.tokens for span in batch.spans])
     return torch.cat(
@@ -99,6 +106,11 @@ def is_native_cache(cache: LayerCache) -> bool:
 
 def _is_native(query: Tensor, cache: LayerCache) -> bool:
     return is_native_cache(cache) and query.dtype == torch.float32 and query.device.type == "cpu"
+
+
+def _gpu_kernels(query: Tensor, cache: LayerCache) -> ModuleType | None:
+    """Those for a GPU, if they know the type of the cache."""
+    return None if cache.kv_type is KVType.INT4 else gpu_kernels(query)
 
 
 def _attend_mixed(of_gpu: ModuleType, query: Tensor, cache: LayerCache, batch: PagedBatch) -> Tensor:
@@ -135,11 +147,11 @@ def _attend_span(query: Tensor, cache: LayerCache, span: Span, causal: bool) -> 
 
 def _encode(x: Tensor, cache: LayerCache) -> tuple[Tensor, Tensor]:
     """As the cache stores it, and the scales `[tokens, kv_heads]` of 8-bit codes."""
-    largest_code = _LARGEST_CODES.get(cache.kv_type)
+    largest_code = LARGEST_CODES.get(cache.kv_type)
     if largest_code is None:
         return x.to(cache.keys.dtype), x
     largest = x.to(torch.float32).abs().amax(-1)
-    factor = torch.where(largest > 1e-30, largest_code / largest, 0)
+    factor = torch.where(largest > LEAST_SCALED, largest_code / largest, 0)
     codes, scales = x * factor.unsqueeze(-1), largest / largest_code
     if cache.kv_type is KVType.FP8:
         return codes.to(torch.float8_e4m3fn).view(torch.uint8), scales

@@ -21,6 +21,11 @@ BLOCK_SIZE = 32  # tokens (native/kv_types.h)
 _NUMBERS = {kv_type: number for number, kv_type in enumerate(KVType) if kv_type.is_native}
 
 
+# What the largest value of a head becomes, in caches with scales; below the least, a head has none.
+LARGEST_CODES = {KVType.INT8: 127.0, KVType.FP8: 448.0}
+LEAST_SCALED = 1e-30
+
+
 def blocks_for(tokens: int) -> int:
     """How many blocks hold `tokens` tokens."""
     return -(-tokens // BLOCK_SIZE)
@@ -60,7 +65,7 @@ class LayerCache:
             )
             return cls(kv_type, head_dim, keys, values, None, None)
         dtype: torch.dtype = torch.uint8 if kv_type is KVType.FP8 else getattr(torch, kv_type)
-        count = 2 * (kv_type in (KVType.INT8, KVType.FP8))
+        count = 2 * (kv_type in LARGEST_CODES)
         scales = [torch.empty(blocks, kv_heads, BLOCK_SIZE, device=device) for _ in range(count)]
         return cls(
             kv_type,
@@ -94,6 +99,13 @@ class Span:
     blocks: Tensor  # int32 [at least blocks_for(context)]
 
 
+def fill_block_table(block_table: Tensor, spans: Sequence[Span]) -> None:
+    """Write where the spans lie into the first rows of a table, int32 `[at least len(spans), blocks]`."""
+    for row, span in zip(block_table, spans, strict=False):
+        count = blocks_for(span.context)
+        row[:count] = span.blocks[:count]
+
+
 @dataclass(frozen=True)
 class PagedTables:
     """Where the tokens of a batch lie, as tensors on the device that computes."""
@@ -109,9 +121,7 @@ class PagedTables:
         """Those of a batch."""
         longest = max((span.context for span in batch.spans), default=0)
         block_table = torch.zeros(len(batch.spans), blocks_for(longest), dtype=torch.int32)
-        for row, span in zip(block_table, batch.spans, strict=True):
-            count = blocks_for(span.context)
-            row[:count] = span.blocks[:count]
+        fill_block_table(block_table, batch.spans)
         contexts = torch.tensor([span.context for span in batch.spans], dtype=torch.int32)
         places = batch.positions.to(device), batch.slots.to(device)
         return cls(*places, block_table.to(device), contexts.to(device), longest)

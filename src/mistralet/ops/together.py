@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor
+from mistralet.quant import PackedTensor, QuantizedTensor, ScaledTensor, join_rows
 
 Matrix = Tensor | QuantizedTensor | ScaledTensor | PackedTensor
 
 
 def lay_together(weights: Sequence[Matrix]) -> list[Matrix]:
     """The same matrices as rows of one, where they are of one kind; else as they are."""
-    if not weights:
-        return []
-    if all(isinstance(weight, Tensor) for weight in weights):
-        tensors = [weight for weight in weights if isinstance(weight, Tensor)]
-        return list(_rows_of_one(tensors)) if _are_alike(tensors) else list(weights)
+    ends = list(accumulate(weight.shape[0] for weight in weights))
+    rows = [slice(end - weight.shape[0], end) for weight, end in zip(weights, ends, strict=True)]
+    tensors = [weight for weight in weights if isinstance(weight, Tensor)]
     scaled = [weight for weight in weights if isinstance(weight, ScaledTensor)]
-    if len(scaled) < len(weights) or not _are_of_one_kind(scaled):
-        return list(weights)
-    codes = _rows_of_one([weight.codes for weight in scaled])
-    scales = _rows_of_one([weight.scales for weight in scaled])
-    offsets = [weight.offsets for weight in scaled if weight.offsets is not None]
-    parts = _rows_of_one(offsets) if offsets else [None] * len(scaled)
-    return [ScaledTensor(scaled[0].encoding, *rows) for rows in zip(codes, scales, parts, strict=True)]
+    if weights and len(tensors) == len(weights) and _are_alike(tensors):
+        whole = torch.cat(tensors)
+        return [whole[each] for each in rows]
+    if weights and len(scaled) == len(weights) and _are_of_one_kind(scaled):
+        joined = join_rows(scaled)
+        return [joined.select(each) for each in rows]
+    return list(weights)
 
 
 def together(weights: Sequence[Matrix]) -> Matrix | None:
@@ -55,14 +54,6 @@ def _are_of_one_kind(weights: Sequence[ScaledTensor]) -> bool:
 
 def _are_alike(tensors: Sequence[Tensor]) -> bool:
     return len({(tensor.dtype, tensor.device, tensor.shape[1]) for tensor in tensors}) <= 1
-
-
-def _rows_of_one(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    dtype = tensors[0].dtype
-    # As bytes, since not every device joins float8.
-    whole = torch.cat([tensor.contiguous().view(torch.uint8) for tensor in tensors]).view(dtype)
-    rows: tuple[Tensor, ...] = whole.split([len(tensor) for tensor in tensors])
-    return rows
 
 
 def _whole(tensors: Sequence[Tensor]) -> Tensor | None:

@@ -16,7 +16,7 @@ from mistralet.quant.q5_k import Q5_K
 from mistralet.quant.q6_k import Q6_K
 from mistralet.quant.q8_0 import Q8_0, quantize_q8_0
 from mistralet.quant.rounding import round_weight
-from mistralet.quant.scaled import NF4_VALUES, Encoding, ScaledTensor, pack_half_bytes, scaled
+from mistralet.quant.scaled import NF4_VALUES, Encoding, ScaledTensor, join_rows, pack_half_bytes, scaled
 
 FORMATS = {block_format.name: block_format for block_format in (Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K)}
 
@@ -32,6 +32,7 @@ __all__ = [
     "UnpackedBlocks",
     "as_blocks",
     "block_format_of",
+    "join_rows",
     "pack",
     "pack_half_bytes",
     "packed_nbytes",

@@ -45,9 +45,9 @@ class Encoding(Enum):
     FP8 = "fp8"  # float8 e4m3fn: 4 bits of exponent, 3 of mantissa, no infinity
 
     @property
-    def is_half_byte(self) -> bool:
-        """Whether two codes share a byte."""
-        return self in (Encoding.INT4, Encoding.NF4)
+    def per_byte(self) -> int:
+        """Codes that share a byte."""
+        return 2 if self in (Encoding.INT4, Encoding.NF4) else 1
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ScaledTensor:
     def shape(self) -> tuple[int, int]:
         """(rows, columns) of the matrix, in weights."""
         rows, columns = self.codes.shape
-        return rows, columns * (2 if self.encoding.is_half_byte else 1)
+        return rows, columns * self.encoding.per_byte
 
     @property
     def group_size(self) -> int:
@@ -100,7 +100,7 @@ class ScaledTensor:
 
     def select_columns(self, start: int, count: int) -> ScaledTensor | None:
         """`count` columns from `start` on, still quantised; None if a group would be cut, or columns are reordered."""
-        per_byte = 2 if self.encoding.is_half_byte else 1
+        per_byte = self.encoding.per_byte
         groups = slice(None)
         if self.scales.shape[1] > 1:
             if start % self.group_size or count % self.group_size:
@@ -132,7 +132,7 @@ class ScaledTensor:
 
     def values(self) -> Tensor:
         """The values of the codes, float32 `[rows, columns]`, columns as they are stored."""
-        if not self.encoding.is_half_byte:
+        if self.encoding.per_byte == 1:
             return self.codes.to(torch.float32)
         numbers = torch.stack((self.codes & 15, self.codes >> 4), dim=-1).flatten(-2)
         if self.encoding is Encoding.INT4:

@@ -56,7 +56,7 @@ def dequantize(weight: ScaledTensor, dtype: torch.dtype) -> Tensor:
     """
     rows, columns = weight.shape
     out = torch.empty(rows, columns, dtype=dtype, device=weight.device)
-    per_byte = 2 if weight.encoding.is_half_byte else 1
+    per_byte = weight.encoding.per_byte
     scales = weight.scales.contiguous()
     _dequantize[(rows, triton.cdiv(columns // per_byte, _BYTES))](
         bytes_of(weight),

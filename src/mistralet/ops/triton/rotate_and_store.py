@@ -7,12 +7,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from mistralet.config import KVType
-from mistralet.ops.paged import BLOCK_SIZE, LayerCache, PagedTables
+from mistralet.ops.paged import BLOCK_SIZE, LARGEST_CODES, LEAST_SCALED, LayerCache, PagedTables
 from mistralet.ops.triton.codes import float8_bytes
 
-_LARGEST_CODES = {KVType.INT8: 127.0, KVType.FP8: 448.0}
-_LEAST = 1e-30  # of what has a scale
 _ROUNDS = 12582912.0  # 1.5 * 2^23: what is added to it has no fraction left, halves go to even numbers
 
 
@@ -139,8 +136,8 @@ def rotate_and_store(
         pair_block=triton.next_power_of_2(head_dim // 2),
         block_size=BLOCK_SIZE,
         has_scales=has_scales,
-        largest_code=_LARGEST_CODES.get(cache.kv_type, 1.0),
-        least=_LEAST,
+        largest_code=LARGEST_CODES.get(cache.kv_type, 1.0),
+        least=LEAST_SCALED,
         rounds=_ROUNDS,
         num_warps=1 if head_dim <= 128 else 4,
     )

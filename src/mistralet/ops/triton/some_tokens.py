@@ -160,9 +160,8 @@ def _add_up(partial, onto, out, size, splits, has_onto: tl.constexpr, block: tl.
 
 def multiplies_some(weight: ScaledTensor) -> bool:
     """Whether `some_tokens` can: groups and rows must have steps for tensor cores."""
-    per_byte = _per_byte(weight)
     has_groups = weight.scales.shape[1] > 1
-    shortest = _SHORTEST_DOT * per_byte
+    shortest = _SHORTEST_DOT * weight.encoding.per_byte
     return gcd(weight.shape[1], shortest) == shortest and (not has_groups or weight.group_size % _SHORTEST_GROUP == 0)
 
 
@@ -174,7 +173,7 @@ def some_tokens(x: Tensor, weight: ScaledTensor, onto: Tensor | None) -> Tensor:
         weight: see `multiplies_some`.
     """
     tokens, (rows, columns) = x.shape[0], weight.shape
-    per_byte, has_groups = _per_byte(weight), weight.scales.shape[1] > 1 or weight.offsets is not None
+    per_byte, has_groups = weight.encoding.per_byte, weight.scales.shape[1] > 1 or weight.offsets is not None
     pairs = _pairs(x, weight)
     step = (_STEP_OF_PAIRS if pairs else _LONGEST_STEP) if tokens <= _FEWEST_TOKENS else _STEP_OF_MANY
     piece = gcd(weight.group_size, step)
@@ -224,10 +223,6 @@ def _pairs(x: Tensor, weight: ScaledTensor) -> Pairs | None:
     """How codes are turned into weights two at a time, if they are: int4 in bfloat16, on NVIDIA's cards."""
     is_known = weight.encoding is Encoding.INT4 and x.dtype == torch.bfloat16
     return Pairs.ASSEMBLY if is_known and x.is_cuda and has_capability(x.device, 8, 0) else None
-
-
-def _per_byte(weight: ScaledTensor) -> int:
-    return 2 if weight.encoding.is_half_byte else 1
 
 
 def _splits(rows: int, columns: int) -> tuple[int, int]:
